@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The contract between the C and the Rust side of the module.
+ *
+ * fastnat_shim_*: C for Rust, a wrapper of one kernel macro or inline function
+ * each, without decisions. fastnat_rs_*: Rust for C. bindgen reads this file.
+ */
+#ifndef _FASTNAT_SHIM_H
+#define _FASTNAT_SHIM_H
+
+#include <linux/netfilter.h>
+#include <linux/skbuff.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+#include <net/genetlink.h>
+#include <uapi/linux/fastnat.h>
+
+struct kmem_cache;
+
+/* lock.c: locks, slab caches, per-CPU counters, time, nodes */
+void fastnat_shim_buckets_init(void *first, size_t stride, size_t count);
+void fastnat_shim_making_init(void *first, size_t stride, size_t count);
+void fastnat_shim_lock_bh(spinlock_t *lock);
+void fastnat_shim_lock_second(spinlock_t *lock);
+void fastnat_shim_unlock(spinlock_t *lock);
+void fastnat_shim_unlock_bh(spinlock_t *lock);
+
+struct kmem_cache *fastnat_shim_cache_create(const char *name, unsigned int size,
+					     unsigned int align);
+void *fastnat_shim_cache_alloc(struct kmem_cache *cache, int node);
+
+void *fastnat_shim_counters_alloc(unsigned int count);
+void fastnat_shim_counters_free(void *counters);
+void fastnat_shim_counter_inc(void *counters, unsigned int index);
+u64 fastnat_shim_counter_sum(void *counters, unsigned int index);
+
+u32 fastnat_shim_now(void);
+u32 fastnat_shim_hz(void);
+u64 fastnat_shim_memory(void);
+int fastnat_shim_this_node(void);
+int fastnat_shim_next_node(int node);
+
+/* skb.c */
+bool fastnat_shim_skb_pull(struct sk_buff *skb, unsigned int len);
+bool fastnat_shim_skb_csum_partial(struct sk_buff *skb);
+void fastnat_shim_skb_untrack(struct sk_buff *skb, bool drop_entry);
+bool fastnat_shim_skb_icmp_csum_ok(struct sk_buff *skb, unsigned int hook,
+				   unsigned int offset);
+u32 fastnat_shim_skb_mark(const struct sk_buff *skb);
+
+/* dev.c: addresses and the notifier that watches them */
+__be32 fastnat_shim_masquerade_addr(const struct sk_buff *skb,
+				    const struct net_device *out);
+void fastnat_shim_dev_name(const struct net_device *dev, u8 *name);
+bool fastnat_shim_dev_has_addr(struct net_device *dev, __be32 addr);
+struct net_device *fastnat_shim_addr_dev(struct net *net, __be32 addr);
+int fastnat_shim_addr_notifier_register(void);
+void fastnat_shim_addr_notifier_unregister(void);
+
+/* sock.c */
+bool fastnat_shim_local_socket(struct net *net, struct sk_buff *skb, u8 proto,
+			       __be32 saddr, __be16 sport, __be32 daddr,
+			       __be16 dport, int dif);
+
+/* pernet.c */
+int fastnat_shim_pernet_register(void);
+void fastnat_shim_pernet_unregister(void);
+void **fastnat_shim_net_slot(const struct net *net);
+int fastnat_shim_defrag_enable(struct net *net);
+void fastnat_shim_defrag_disable(struct net *net);
+
+/* work.c */
+void fastnat_shim_work_init(struct delayed_work *work,
+			    void (*run)(struct work_struct *work));
+void fastnat_shim_work_queue(struct delayed_work *work, unsigned long ticks);
+
+/* genl.c */
+int fastnat_shim_genl_register(void);
+void fastnat_shim_genl_unregister(void);
+struct sk_buff *fastnat_shim_reply_new(const struct genl_info *info, void **head);
+int fastnat_shim_reply_send(struct sk_buff *skb, void *head, struct genl_info *info);
+void fastnat_shim_reply_free(struct sk_buff *skb);
+void *fastnat_shim_dump_begin(struct sk_buff *skb, struct netlink_callback *cb);
+void fastnat_shim_dump_end(struct sk_buff *skb, void *head);
+void fastnat_shim_dump_cancel(struct sk_buff *skb, void *head);
+struct nlattr *fastnat_shim_nest_start(struct sk_buff *skb, int type);
+void fastnat_shim_nest_end(struct sk_buff *skb, struct nlattr *nest);
+void fastnat_shim_nest_cancel(struct sk_buff *skb, struct nlattr *nest);
+struct net *fastnat_shim_info_net(const struct genl_info *info);
+struct net *fastnat_shim_dump_net(struct netlink_callback *cb);
+
+/* The Rust side. */
+void fastnat_rs_net_pre_exit(void *state);
+void fastnat_rs_net_exit(void *state);
+void fastnat_rs_addr_lost(void *state, __be32 addr);
+
+#endif /* _FASTNAT_SHIM_H */

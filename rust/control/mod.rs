@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The netlink operations. Process context; requests may run side by side, and what changes
+//! policies or pools takes the mutex of the namespace.
+
+mod binding;
+mod config;
+mod flow;
+mod policy;
+mod pool;
+mod stats;
+mod walk;
+
+use crate::state::control::Refused;
+use crate::state::policy::Unbuilt;
+use crate::sys::genl::{Refusal, Request};
+use kernel::prelude::*;
+
+/// A request in which an attribute stands twice is not guessed at.
+fn once(request: &Request<'_>, many: Option<u32>) -> Result<(), Refusal> {
+    match request.attrs.duplicate(many) {
+        None => Ok(()),
+        twice => Err(Refusal::new(EINVAL, c"the attribute is given twice").at(twice)),
+    }
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Exists => Self::new(EEXIST, c"there is one of that name or id already"),
+            Refused::Missing => Self::new(ENOENT, c"there is none of that name or id"),
+            Refused::InUse => Self::new(EBUSY, c"a policy names the pool"),
+            Refused::Unbuilt(Unbuilt::Memory) => Self::new(ENOMEM, c"not enough memory"),
+            Refused::Unbuilt(Unbuilt::TooManyMasks) => {
+                Self::new(E2BIG, c"too many policies that differ in what they match on")
+            }
+            Refused::Hooks(errno) => {
+                Self::new(errno, c"the hooks or the reassembly of fragments cannot be turned on")
+            }
+        }
+    }
+}

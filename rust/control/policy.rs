@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! policy-add, policy-del, policy-get.
+
+use super::once;
+use crate::nat::addr::{masked, Addr, Prefix, V4};
+use crate::nat::policy::{Action, IfName, Invalid, Match, Policy, ANY_IFACE};
+use crate::nat::ports::PortRange;
+use crate::state::control::Control;
+use crate::state::policy::{Entry, Target};
+use crate::sys::genl::{doit, dumpit, Answer, Dump, Refusal, Request};
+use crate::sys::msg::{Attrs, Message};
+use crate::sys::uapi::*;
+use crate::table::Owner;
+use core::sync::atomic::Ordering;
+use kernel::prelude::*;
+use kernel::sync::Arc;
+
+doit!(fastnat_nl_policy_add_doit, add);
+doit!(fastnat_nl_policy_del_doit, del);
+dumpit!(fastnat_nl_policy_get_dumpit, list);
+
+/// The priority of a policy that names none.
+const PRIORITY: u32 = 1000;
+
+fn add(request: &Request<'_>) -> Answer {
+    once(request, None)?;
+    let attrs = &request.attrs;
+    let (action, matches) = (action(attrs)?, matches(attrs)?);
+    let net = request.net.state_or_new()?;
+    let mut control = net.control.lock();
+    let id = match attrs.get(FASTNAT_A_POLICY_ID) {
+        Some(id) => id.u32(),
+        None => control.next_policy(),
+    };
+    let policy = Policy {
+        id,
+        priority: attrs.get(FASTNAT_A_POLICY_PRIORITY).map_or(PRIORITY, |attr| attr.u32()),
+        matches,
+        action,
+    };
+    policy.validate().map_err(|invalid| invalid_at(attrs, invalid))?;
+    let target = target(attrs, &control, &policy)?;
+    let owner = Arc::new(Owner::new(id, policy.matches.out_iface), GFP_KERNEL)?;
+    let entry = Entry {
+        policy,
+        target,
+        owner,
+    };
+    control.add_policy(&net, entry).map_err(|refused| {
+        Refusal::from(refused).at(attrs.get(FASTNAT_A_POLICY_ID))
+    })?;
+    drop(control);
+    request.reply(|message| message.u32(FASTNAT_A_POLICY_ID, id))
+}
+
+fn action(attrs: &Attrs<'_>) -> Result<Action, Refusal> {
+    let missing = Refusal::missing(FASTNAT_A_POLICY_ACTION);
+    Ok(match attrs.get(FASTNAT_A_POLICY_ACTION).ok_or(missing)?.u32() {
+        FASTNAT_POLICY_ACTION_SNAT => Action::Snat,
+        FASTNAT_POLICY_ACTION_MASQUERADE => Action::Masquerade,
+        FASTNAT_POLICY_ACTION_DNAT => Action::Dnat,
+        FASTNAT_POLICY_ACTION_NO_SNAT => Action::NoSnat,
+        _ => Action::NoDnat,
+    })
+}
+
+fn action_number(action: Action) -> u32 {
+    match action {
+        Action::Snat => FASTNAT_POLICY_ACTION_SNAT,
+        Action::Masquerade => FASTNAT_POLICY_ACTION_MASQUERADE,
+        Action::Dnat => FASTNAT_POLICY_ACTION_DNAT,
+        Action::NoSnat => FASTNAT_POLICY_ACTION_NO_SNAT,
+        Action::NoDnat => FASTNAT_POLICY_ACTION_NO_DNAT,
+    }
+}
+
+fn matches(attrs: &Attrs<'_>) -> Result<Match<V4>, Refusal> {
+    let mark = attrs.get(FASTNAT_A_POLICY_MARK).map(|attr| attr.u32());
+    let mask = attrs.get(FASTNAT_A_POLICY_MARK_MASK);
+    if mask.is_some() && mark.is_none() {
+        return Err(Refusal::missing(FASTNAT_A_POLICY_MARK));
+    }
+    let all = if mark.is_some() { u32::MAX } else { 0 };
+    Ok(Match {
+        src: prefix(attrs, FASTNAT_A_POLICY_SRC_ADDR, FASTNAT_A_POLICY_SRC_PREFIX)?,
+        dst: prefix(attrs, FASTNAT_A_POLICY_DST_ADDR, FASTNAT_A_POLICY_DST_PREFIX)?,
+        proto: attrs.get(FASTNAT_A_POLICY_PROTO).map_or(0, |attr| attr.u8()),
+        sport: range(attrs, FASTNAT_A_POLICY_SRC_PORT_MIN, FASTNAT_A_POLICY_SRC_PORT_MAX)?
+            .unwrap_or(PortRange::ALL),
+        dport: range(attrs, FASTNAT_A_POLICY_DST_PORT_MIN, FASTNAT_A_POLICY_DST_PORT_MAX)?
+            .unwrap_or(PortRange::ALL),
+        in_iface: iface(attrs, FASTNAT_A_POLICY_IN_IFACE)?,
+        out_iface: iface(attrs, FASTNAT_A_POLICY_OUT_IFACE)?,
+        mark: mark.unwrap_or(0),
+        mark_mask: mask.map_or(all, |attr| attr.u32()),
+    })
+}
+
+fn prefix(attrs: &Attrs<'_>, addr: u32, len: u32) -> Result<Prefix<V4>, Refusal> {
+    let bits = attrs.get(len);
+    let Some(attr) = attrs.get(addr) else {
+        return match bits {
+            Some(_) => Err(Refusal::missing(addr)),
+            None => Ok(Prefix::default()),
+        };
+    };
+    let bits_or_all = bits.map_or(32, |bits| bits.u8());
+    if bits_or_all > 32 {
+        return Err(Refusal::new(ERANGE, c"a prefix has at most 32 bits").at(bits));
+    }
+    let refusal = Refusal::new(EINVAL, c"the address has bits beyond the prefix length");
+    let whole = masked(attr.addr(), bits_or_all) == attr.addr();
+    let prefix = Prefix::new(attr.addr(), bits_or_all).filter(|_| whole);
+    prefix.ok_or_else(|| refusal.at(Some(attr)))
+}
+
+fn range(attrs: &Attrs<'_>, min: u32, max: u32) -> Result<Option<PortRange>, Refusal> {
+    let last = attrs.get(max);
+    let Some(first) = attrs.get(min) else {
+        return match last {
+            Some(_) => Err(Refusal::missing(min)),
+            None => Ok(None),
+        };
+    };
+    let range = PortRange::new(first.u16(), last.unwrap_or(first).u16());
+    let refusal = Refusal::new(ERANGE, c"the last port is below the first");
+    range.map(Some).ok_or_else(|| refusal.at(last))
+}
+
+fn iface(attrs: &Attrs<'_>, kind: u32) -> Result<IfName, Refusal> {
+    let Some(attr) = attrs.get(kind) else {
+        return Ok(ANY_IFACE);
+    };
+    let refusal = Refusal::new(EINVAL, c"the name of an interface has 1 to 15 characters");
+    attr.name().ok_or_else(|| refusal.at(Some(attr)))
+}
+
+fn invalid_at(attrs: &Attrs<'_>, invalid: Invalid) -> Refusal {
+    let ports = c"ports need a protocol that has them: tcp or udp";
+    let name = c"that is not the name of an interface";
+    let (message, attr) = match invalid {
+        Invalid::SourcePort => (ports, FASTNAT_A_POLICY_SRC_PORT_MIN),
+        Invalid::DestinationPort => (ports, FASTNAT_A_POLICY_DST_PORT_MIN),
+        Invalid::InIface => (name, FASTNAT_A_POLICY_IN_IFACE),
+        Invalid::OutIface => (
+            c"the output interface is not known before routing, where dnat happens",
+            FASTNAT_A_POLICY_OUT_IFACE,
+        ),
+        Invalid::Mark => (c"the mark has bits outside its mask", FASTNAT_A_POLICY_MARK),
+    };
+    Refusal::new(EINVAL, message).at(attrs.get(attr))
+}
+
+fn target(
+    attrs: &Attrs<'_>,
+    control: &Control,
+    policy: &Policy<V4>,
+) -> Result<Target, Refusal> {
+    let unused: &[u32] = match policy.action {
+        Action::Snat | Action::Masquerade => &TO,
+        Action::Dnat => &[FASTNAT_A_POLICY_POOL],
+        Action::NoSnat | Action::NoDnat => &EITHER,
+    };
+    if let Some(attr) = unused.iter().find_map(|kind| attrs.get(*kind)) {
+        let refusal = Refusal::new(EINVAL, c"this action does not take the attribute");
+        return Err(refusal.at(Some(attr)));
+    }
+    let pool = pool(attrs, control)?;
+    match policy.action {
+        Action::Snat => match pool {
+            Some(pool) if !pool.ranges.is_empty() => Ok(Target::Pool(pool)),
+            Some(_) => Err(Refusal::new(EINVAL, c"the pool has no addresses")
+                .at(attrs.get(FASTNAT_A_POLICY_POOL))),
+            None => Err(Refusal::missing(FASTNAT_A_POLICY_POOL)),
+        },
+        Action::Masquerade => Ok(Target::Masquerade(pool)),
+        Action::Dnat => endpoint(attrs, policy),
+        Action::NoSnat | Action::NoDnat => Ok(Target::Exempt),
+    }
+}
+
+const TO: [u32; 3] = [
+    FASTNAT_A_POLICY_TO_ADDR,
+    FASTNAT_A_POLICY_TO_PORT_MIN,
+    FASTNAT_A_POLICY_TO_PORT_MAX,
+];
+const EITHER: [u32; 4] = [
+    FASTNAT_A_POLICY_POOL,
+    FASTNAT_A_POLICY_TO_ADDR,
+    FASTNAT_A_POLICY_TO_PORT_MIN,
+    FASTNAT_A_POLICY_TO_PORT_MAX,
+];
+
+fn pool(
+    attrs: &Attrs<'_>,
+    control: &Control,
+) -> Result<Option<Arc<crate::state::pool::Pool>>, Refusal> {
+    let Some(attr) = attrs.get(FASTNAT_A_POLICY_POOL) else {
+        return Ok(None);
+    };
+    let pool = attr.name().and_then(|name| control.pool(&name));
+    let refusal = Refusal::new(ENOENT, c"there is no such pool");
+    pool.cloned().map(Some).ok_or_else(|| refusal.at(Some(attr)))
+}
+
+fn endpoint(attrs: &Attrs<'_>, policy: &Policy<V4>) -> Result<Target, Refusal> {
+    let missing = Refusal::missing(FASTNAT_A_POLICY_TO_ADDR);
+    let to = attrs.get(FASTNAT_A_POLICY_TO_ADDR).ok_or(missing)?;
+    if to.addr().is_multicast() || to.addr().is_unspecified() {
+        let refusal = Refusal::new(EINVAL, c"the new destination has to be one host");
+        return Err(refusal.at(Some(to)));
+    }
+    let first = attrs.get(FASTNAT_A_POLICY_TO_PORT_MIN);
+    let ports = range(attrs, FASTNAT_A_POLICY_TO_PORT_MIN, FASTNAT_A_POLICY_TO_PORT_MAX)?;
+    let matched = policy.matches.dport;
+    if let Some(ports) = ports {
+        if !matches!(policy.matches.proto, 6 | 17) {
+            let refusal = Refusal::new(EINVAL, c"ports need a protocol that has them: tcp or udp");
+            return Err(refusal.at(first));
+        }
+        if ports.len() != 1 && ports.len() != matched.len() {
+            let refusal = Refusal::new(ERANGE, c"as many new ports are needed as are matched");
+            return Err(refusal.at(attrs.get(FASTNAT_A_POLICY_TO_PORT_MAX)));
+        }
+    }
+    Ok(Target::Endpoint {
+        addr: to.addr(),
+        ports,
+    })
+}
+
+fn del(request: &Request<'_>) -> Answer {
+    once(request, None)?;
+    let missing = Refusal::missing(FASTNAT_A_POLICY_ID);
+    let id = request.attrs.get(FASTNAT_A_POLICY_ID).ok_or(missing)?;
+    let none = || Refusal::new(ENOENT, c"there is no such policy").at(Some(id));
+    let net = request.net.state().ok_or_else(none)?;
+    let mut control = net.control.lock();
+    let done = control.del_policy(&net, id.u32());
+    done.map_err(|refused| Refusal::from(refused).at(Some(id)))
+}
+
+fn list(dump: &mut Dump) -> Answer {
+    let Some(net) = dump.net.state() else {
+        return Ok(());
+    };
+    let control = net.control.lock();
+    dump.list(control.policies().iter(), |message, entry| put(message, entry));
+    Ok(())
+}
+
+fn put(message: &mut Message<'_>, entry: &Entry) -> Result {
+    let policy = &entry.policy;
+    message.u32(FASTNAT_A_POLICY_ID, policy.id)?;
+    message.u32(FASTNAT_A_POLICY_PRIORITY, policy.priority)?;
+    message.u32(FASTNAT_A_POLICY_ACTION, action_number(policy.action))?;
+    put_matches(message, &policy.matches)?;
+    if let Some(pool) = entry.pool() {
+        message.name(FASTNAT_A_POLICY_POOL, &pool.name)?;
+    }
+    if let Target::Endpoint { addr, ports } = entry.target {
+        message.addr(FASTNAT_A_POLICY_TO_ADDR, addr)?;
+        if let Some(ports) = ports {
+            message.u16(FASTNAT_A_POLICY_TO_PORT_MIN, ports.min())?;
+            message.u16(FASTNAT_A_POLICY_TO_PORT_MAX, ports.max())?;
+        }
+    }
+    message.u32(FASTNAT_A_POLICY_FLOWS, entry.owner.flows.load(Ordering::Relaxed))?;
+    message.u64(FASTNAT_A_POLICY_HITS, entry.owner.hits.load(Ordering::Relaxed))
+}
+
+fn put_matches(message: &mut Message<'_>, m: &Match<V4>) -> Result {
+    if m.proto != 0 {
+        message.u8(FASTNAT_A_POLICY_PROTO, m.proto)?;
+    }
+    let mut prefix = |addr, len, prefix: Prefix<V4>| {
+        if prefix.bits() == 0 {
+            return Ok(());
+        }
+        message.addr(addr, prefix.addr())?;
+        message.u8(len, prefix.bits())
+    };
+    prefix(FASTNAT_A_POLICY_SRC_ADDR, FASTNAT_A_POLICY_SRC_PREFIX, m.src)?;
+    prefix(FASTNAT_A_POLICY_DST_ADDR, FASTNAT_A_POLICY_DST_PREFIX, m.dst)?;
+    let mut range = |min, max, range: PortRange| {
+        if range == PortRange::ALL {
+            return Ok(());
+        }
+        message.u16(min, range.min())?;
+        message.u16(max, range.max())
+    };
+    range(FASTNAT_A_POLICY_SRC_PORT_MIN, FASTNAT_A_POLICY_SRC_PORT_MAX, m.sport)?;
+    range(FASTNAT_A_POLICY_DST_PORT_MIN, FASTNAT_A_POLICY_DST_PORT_MAX, m.dport)?;
+    let ifaces = [
+        (FASTNAT_A_POLICY_IN_IFACE, &m.in_iface),
+        (FASTNAT_A_POLICY_OUT_IFACE, &m.out_iface),
+    ];
+    for (kind, name) in ifaces.iter().filter(|(_, name)| **name != ANY_IFACE) {
+        message.name(*kind, *name)?;
+    }
+    if m.mark_mask != 0 {
+        message.u32(FASTNAT_A_POLICY_MARK, m.mark)?;
+        message.u32(FASTNAT_A_POLICY_MARK_MASK, m.mark_mask)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! pool-add, pool-del, pool-get.
+
+use super::once;
+use crate::nat::addr::Addr;
+use crate::nat::ports::PortRange;
+use crate::state::pool::{AddrRange, Name, Pool, MAX_ADDRESSES, MAX_RANGES};
+use crate::state::Net;
+use crate::sys::genl::{doit, dumpit, Answer, Dump, Refusal, Request};
+use crate::sys::msg::{Attr, Attrs, Message};
+use crate::sys::rcu;
+use crate::sys::uapi::*;
+use core::sync::atomic::{AtomicU32, Ordering};
+use kernel::prelude::*;
+
+doit!(fastnat_nl_pool_add_doit, add);
+doit!(fastnat_nl_pool_del_doit, del);
+dumpit!(fastnat_nl_pool_get_dumpit, list);
+
+fn name(attrs: &Attrs<'_>) -> Result<Name, Refusal> {
+    let attr = attrs.get(FASTNAT_A_POOL_NAME);
+    let attr = attr.ok_or_else(|| Refusal::missing(FASTNAT_A_POOL_NAME))?;
+    let refusal = Refusal::new(EINVAL, c"the name of a pool has 1 to 31 characters");
+    attr.name().ok_or_else(|| refusal.at(Some(attr)))
+}
+
+fn add(request: &Request<'_>) -> Answer {
+    once(request, Some(FASTNAT_A_POOL_RANGE))?;
+    let attrs = &request.attrs;
+    let (name, ranges, ports) = (name(attrs)?, ranges(attrs)?, ports(attrs)?);
+    let mode = attrs.get(FASTNAT_A_POOL_PORT_MODE).map(|attr| attr.u32());
+    let net = request.net.state_or_new()?;
+    let mut control = net.control.lock();
+    let pool = Pool {
+        name,
+        ranges,
+        ports,
+        preserve: mode == Some(FASTNAT_PORT_MODE_PRESERVE),
+        realm: control.next_realm(),
+        policies: AtomicU32::new(0),
+    };
+    control.add_pool(pool).map_err(|refused| {
+        Refusal::from(refused).at(attrs.get(FASTNAT_A_POOL_NAME))
+    })
+}
+
+fn ranges(attrs: &Attrs<'_>) -> Result<KVec<AddrRange>, Refusal> {
+    let mut ranges = KVec::new();
+    let mut addresses = 0u64;
+    for attr in attrs.all(FASTNAT_A_POOL_RANGE) {
+        let range = range(attr)?;
+        let at = |refusal: Refusal| refusal.at(Some(attr));
+        if ranges.len() == MAX_RANGES {
+            return Err(at(Refusal::new(E2BIG, c"a pool has at most 16 ranges")));
+        }
+        addresses = addresses.saturating_add(range.len());
+        if addresses > MAX_ADDRESSES {
+            return Err(at(Refusal::new(E2BIG, c"a pool has at most 65536 addresses")));
+        }
+        if ranges.iter().any(|other: &AddrRange| other.overlaps(&range)) {
+            return Err(at(Refusal::new(EINVAL, c"two ranges of the pool overlap")));
+        }
+        ranges.push(range, GFP_KERNEL)?;
+    }
+    Ok(ranges)
+}
+
+fn range(attr: Attr<'_>) -> Result<AddrRange, Refusal> {
+    let inside = attr.nested();
+    let min = inside.get(FASTNAT_A_RANGE_ADDR_MIN);
+    let min = min.ok_or_else(|| {
+        Refusal::new(EINVAL, c"the range has no first address").at(Some(attr))
+    })?;
+    let max = inside.get(FASTNAT_A_RANGE_ADDR_MAX).unwrap_or(min);
+    let refusal = Refusal::new(ERANGE, c"the last address is below the first").at(Some(max));
+    let range = AddrRange::new(min.addr(), max.addr()).ok_or(refusal)?;
+    if min.addr().is_unspecified() || max.addr().is_multicast() || min.addr().is_multicast() {
+        let refusal = Refusal::new(EINVAL, c"these are not addresses of hosts");
+        return Err(refusal.at(Some(min)));
+    }
+    Ok(range)
+}
+
+fn ports(attrs: &Attrs<'_>) -> Result<PortRange, Refusal> {
+    let port = |kind, default| attrs.get(kind).map_or(default, |attr| attr.u16());
+    let min = port(FASTNAT_A_POOL_PORT_MIN, 1);
+    let max = port(FASTNAT_A_POOL_PORT_MAX, u16::MAX);
+    let refusal = || {
+        Refusal::new(ERANGE, c"the last port is below the first")
+            .at(attrs.get(FASTNAT_A_POOL_PORT_MAX))
+    };
+    PortRange::new(min, max).ok_or_else(refusal)
+}
+
+fn del(request: &Request<'_>) -> Answer {
+    once(request, None)?;
+    let attr = request.attrs.get(FASTNAT_A_POOL_NAME);
+    let name = name(&request.attrs)?;
+    let none = || Refusal::new(ENOENT, c"there is no such pool").at(attr);
+    let net = request.net.state().ok_or_else(none)?;
+    let done = net.control.lock().del_pool(&name);
+    done.map_err(|refused| Refusal::from(refused).at(attr))
+}
+
+fn list(dump: &mut Dump) -> Answer {
+    let Some(net) = dump.net.state() else {
+        return Ok(());
+    };
+    let control = net.control.lock();
+    dump.list(control.pools().iter(), |message, pool| put(message, &net, pool));
+    Ok(())
+}
+
+fn put(message: &mut Message<'_>, net: &Net, pool: &Pool) -> Result {
+    message.name(FASTNAT_A_POOL_NAME, &pool.name)?;
+    for range in &pool.ranges {
+        message.nest(FASTNAT_A_POOL_RANGE, |message| {
+            message.addr(FASTNAT_A_RANGE_ADDR_MIN, range.min())?;
+            message.addr(FASTNAT_A_RANGE_ADDR_MAX, range.max())
+        })?;
+    }
+    let mode = match pool.preserve {
+        true => FASTNAT_PORT_MODE_PRESERVE,
+        false => FASTNAT_PORT_MODE_RANDOM,
+    };
+    message.u16(FASTNAT_A_POOL_PORT_MIN, pool.ports.min())?;
+    message.u16(FASTNAT_A_POOL_PORT_MAX, pool.ports.max())?;
+    message.u32(FASTNAT_A_POOL_PORT_MODE, mode)?;
+    message.u32(FASTNAT_A_POOL_POLICIES, pool.policies.load(Ordering::Relaxed))?;
+    message.u32(FASTNAT_A_POOL_BINDINGS, bindings(net, pool))
+}
+
+/// Counted from the table: nothing is kept for it on the packet path.
+fn bindings(net: &Net, pool: &Pool) -> u32 {
+    let mut count = 0u32;
+    for shard in &net.shards {
+        if shard.binding_count().get() == 0 {
+            continue;
+        }
+        for index in 0..shard.buckets() {
+            rcu::read(|rcu| {
+                shard.visit_bindings(index, rcu, |binding| {
+                    count = count.wrapping_add(u32::from(binding.realm() == pool.realm));
+                });
+            });
+        }
+    }
+    count
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! stats-get.
+
+use crate::state::stats::ALL;
+use crate::state::Net;
+use crate::sys::genl::{doit, Answer, Request};
+use crate::sys::msg::Message;
+use crate::sys::uapi::*;
+use kernel::prelude::*;
+use kernel::sync::Arc;
+
+doit!(fastnat_nl_stats_get_doit, get);
+
+fn get(request: &Request<'_>) -> Answer {
+    let net = request.net.state();
+    request.reply(|message| put(message, net.as_ref()))
+}
+
+/// A namespace that was never configured has counted nothing.
+fn put(message: &mut Message<'_>, net: Option<&Arc<Net>>) -> Result {
+    for counter in ALL {
+        let sum = net.map_or(0, |net| net.stats.sum(*counter));
+        message.u64(*counter as u32, sum)?;
+    }
+    let shards = || net.into_iter().flat_map(|net| net.shards.iter());
+    let flows = shards().map(|shard| shard.flow_count().get());
+    let bindings = shards().map(|shard| shard.binding_count().get());
+    message.u32(FASTNAT_A_STATS_FLOWS, flows.fold(0, u32::wrapping_add))?;
+    message.u32(FASTNAT_A_STATS_BINDINGS, bindings.fold(0, u32::wrapping_add))?;
+    for shard in shards() {
+        message.nest(FASTNAT_A_STATS_NODE, |message| {
+            message.u32(FASTNAT_A_NODE_ID, shard.node() as u32)?;
+            message.u32(FASTNAT_A_NODE_BUCKETS, shard.buckets() as u32)?;
+            message.u32(FASTNAT_A_NODE_FLOWS, shard.flow_count().get())?;
+            message.u32(FASTNAT_A_NODE_BINDINGS, shard.binding_count().get())
+        })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The binding of an inside endpoint: the one it has, or a new one.
+
+use super::subject;
+use crate::nat::addr::{Addr, Be16, V4};
+use crate::nat::hash::{siphash13, Key};
+use crate::nat::ports::{class, PortRange};
+use crate::nat::tuple::{Endpoint, Side, Tuple};
+use crate::state::policy::{Entry, Snapshot, Target};
+use crate::state::pool::Pool;
+use crate::state::stats::Counter;
+use crate::state::Net;
+use crate::sys::hook::Context;
+use crate::sys::rcu::{self, Rcu};
+use crate::sys::skb::Skb;
+use crate::sys::dev;
+use crate::table::binding::{Binding, Held, NewBinding};
+use crate::table::ports::{Claim, PortMap, Wish};
+
+/// Which outside address a new binding gets.
+#[derive(Copy, Clone)]
+pub(super) enum Outside {
+    /// This one.
+    Address(V4),
+    /// One of the pool of the policy.
+    OfPool,
+}
+
+/// Ports of a masquerade policy without a pool; port 0 is not a port.
+const ANY_PORT: PortRange = match PortRange::new(1, u16::MAX) {
+    Some(range) => range,
+    None => PortRange::ALL,
+};
+/// Addresses of a pool that are tried for one binding.
+const ADDRESS_TRIES: u64 = 8;
+
+/// A packet from inside, and the policy that says to translate its source.
+pub(super) struct Request<'a> {
+    pub(super) net: &'a Net,
+    pub(super) skb: &'a Skb,
+    pub(super) context: &'a Context<'a>,
+    pub(super) rules: &'a Snapshot,
+    pub(super) entry: &'a Entry,
+    pub(super) tuple: &'a Tuple<V4>,
+    pub(super) rcu: Rcu<'a>,
+}
+
+impl<'a> Request<'a> {
+    /// The binding of the source: the same for every destination (endpoint-independent mapping,
+    /// RFC 4787 REQ-1).
+    pub(super) fn binding(&self, outside: Outside) -> Result<Held<V4>, Counter> {
+        if let Some(held) = self.existing(outside) {
+            return Ok(held);
+        }
+        let _once = self.net.making.lock(self.tuple);
+        match self.existing(outside) {
+            Some(held) => Ok(held),
+            None => self.make(outside),
+        }
+    }
+
+    fn existing(&self, outside: Outside) -> Option<Held<V4>> {
+        let realm = self.entry.realm();
+        let wanted = |binding: &Binding<V4>| {
+            binding.realm() == realm
+                && match outside {
+                    Outside::Address(addr) => binding.outside().addr == addr,
+                    Outside::OfPool => true,
+                }
+        };
+        let (proto, src) = (self.tuple.proto, self.tuple.src());
+        let binding = self.net.binding(Side::Inside, proto, src, self.rcu, wanted)?;
+        Held::new(binding)
+    }
+
+    fn make(&self, outside: Outside) -> Result<Held<V4>, Counter> {
+        let claim = self.claim(outside)?;
+        let node = self.net.home(claim.port());
+        let shard = self.net.shards.get(node).ok_or(Counter::DropMemory)?;
+        let place = self.net.binding_place(node).ok_or(Counter::DropMaxBindings)?;
+        let new = NewBinding {
+            inside: self.tuple.src(),
+            proto: self.tuple.proto,
+            outside: claim,
+            realm: self.entry.realm(),
+            owner: &self.entry.owner,
+        };
+        match shard.add_binding(new, place) {
+            Some(held) => {
+                self.net.count(Counter::BindingsCreated);
+                Ok(held)
+            }
+            None => Err(Counter::DropMemory),
+        }
+    }
+
+    fn claim(&self, outside: Outside) -> Result<Claim<'a, V4>, Counter> {
+        let pool = self.entry.pool();
+        match outside {
+            Outside::Address(addr) => self.claim_at(addr, pool.map(|pool| &**pool)),
+            Outside::OfPool => self.claim_in(pool.ok_or(Counter::DropAddress)?),
+        }
+    }
+
+    /// An inside address keeps its outside address (RFC 4787 REQ-2) as long as that has ports.
+    fn claim_in(&self, pool: &Pool) -> Result<Claim<'a, V4>, Counter> {
+        let count = pool.addresses();
+        let inside = self.tuple.src_addr.to_u128() as u64;
+        let first = siphash13(&Key(pool.realm, 0), &[inside]).checked_rem(count);
+        let first = first.ok_or(Counter::DropAddress)?;
+        let mut reason = Counter::DropPorts;
+        for step in 0..count.min(ADDRESS_TRIES) {
+            let index = first.wrapping_add(step).checked_rem(count).unwrap_or(0);
+            let addr = pool.address(index).ok_or(Counter::DropAddress)?;
+            match self.claim_at(addr, Some(pool)) {
+                Ok(claim) => return Ok(claim),
+                Err(other) => reason = other,
+            }
+        }
+        Err(reason)
+    }
+
+    fn claim_at(&self, addr: V4, pool: Option<&Pool>) -> Result<Claim<'a, V4>, Counter> {
+        let (proto, inside) = (self.tuple.proto, self.tuple.src_port.to_host());
+        let map = self.net.ports.of(addr, self.rcu).ok_or(Counter::DropMemory)?;
+        let ports = pool.map_or(ANY_PORT, |pool| pool.ports);
+        let range = class(proto, inside).intersect(&ports).ok_or(Counter::DropPorts)?;
+        // What the host itself sends keeps its port if it can: its sockets know no other.
+        let own = self.context.input().is_none();
+        if range.contains(inside) && (own || pool.is_some_and(|pool| pool.preserve)) {
+            let claim = map.claim_one(proto, inside);
+            let mine = own && self.tuple.src_addr == addr;
+            if let Some(claim) = claim.filter(|_| mine || self.usable(addr, inside)) {
+                return Ok(claim);
+            }
+        }
+        self.claim_random(addr, map, range).ok_or(Counter::DropPorts)
+    }
+
+    /// A random port, of this node's share if it has one.
+    fn claim_random(
+        &self,
+        addr: V4,
+        map: &'a PortMap<V4>,
+        range: PortRange,
+    ) -> Option<Claim<'a, V4>> {
+        let nodes = self.net.shards.len();
+        let wish = |node| Wish {
+            proto: self.tuple.proto,
+            range,
+            nodes,
+            node,
+            start: rcu::random() as u16,
+        };
+        let usable = |port| self.usable(addr, port);
+        let here = (nodes > 1).then(|| self.net.nodes.here());
+        let local = here.and_then(|_| map.claim(&wish(here), usable));
+        local.or_else(|| map.claim(&wish(None), usable))
+    }
+
+    /// Is an outside port free of the host's sockets and of dnat policies?
+    fn usable(&self, addr: V4, port: u16) -> bool {
+        let outside = Endpoint {
+            addr,
+            port: Be16::from_host(port),
+        };
+        let back = self.tuple.with_src(outside).reverse();
+        if dev::has_socket(self.skb, self.context, &back) {
+            return false;
+        }
+        if !self.rules.has_destination() {
+            return true;
+        }
+        let mut subject = subject::of(self.skb, self.context, &back);
+        core::mem::swap(&mut subject.in_iface, &mut subject.out_iface);
+        let entry = self.rules.destination(&subject);
+        !entry.is_some_and(|entry| matches!(entry.target, Target::Endpoint { .. }))
+    }
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Hairpins: an inside host that speaks to the outside endpoint of another (RFC 4787 REQ-9).
+//!
+//! The packet turns round inside, where no output interface says which source policy is meant. So
+//! the policy is asked as if the packet left by the interface of the outside endpoint. The flow
+//! that translates the source is made here, ahead of the packet, which POSTROUTING then finds.
+
+use super::binding::{Outside, Request};
+use super::inbound::Inbound;
+use super::outbound;
+use super::subject;
+use crate::nat::addr::V4;
+use crate::nat::packet::Packet;
+use crate::nat::policy::ANY_IFACE;
+use crate::state::policy::{Snapshot, Target};
+use crate::state::stats::Counter;
+use crate::state::Net;
+use crate::sys::hook::Context;
+use crate::sys::rcu::Rcu;
+use crate::sys::skb::Skb;
+
+/// Makes the flow for the source, if the packet comes from inside. Says whether it did.
+pub(super) fn begin(
+    net: &Net,
+    skb: &mut Skb,
+    context: &Context<'_>,
+    packet: &Packet<V4>,
+    rules: &Snapshot,
+    new: &Inbound<'_>,
+    rcu: Rcu<'_>,
+) -> Result<bool, Counter> {
+    let Some(outside_iface) = new.outside_iface else {
+        return Ok(false);
+    };
+    let mut subject = subject::of(skb, context, &packet.tuple);
+    if outside_iface != ANY_IFACE && subject.in_iface == outside_iface {
+        return Ok(false);
+    }
+    subject.out_iface = outside_iface;
+    let Some(entry) = rules.source(&subject) else {
+        return Ok(false);
+    };
+    let outside = match &entry.target {
+        Target::Masquerade(_) => Outside::Address(packet.tuple.dst_addr),
+        Target::Pool(_) => Outside::OfPool,
+        _ => return Ok(false),
+    };
+    let tuple = packet.tuple.with_dst(new.inside);
+    if net.flow(&tuple, rcu).is_some() {
+        return Ok(true);
+    }
+    let held = Request {
+        net,
+        skb,
+        context,
+        rules,
+        entry,
+        tuple: &tuple,
+        rcu,
+    }
+    .binding(outside)?;
+    outbound::add(net, &tuple, entry, held, rcu)?;
+    net.count(Counter::Hairpins);
+    Ok(true)
+}

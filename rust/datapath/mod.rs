@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The packet path. Runs in softirq, or with RCU held in process context; it never sleeps.
+//!
+//! Nothing is kept in the packet between the hooks: each finds its way by the tuple alone.
+//!
+//! 1. PREROUTING translates destinations: by a flow, a dnat policy, or a binding.
+//! 2. Routing, firewall and any conntrack see the inside tuple, both ways.
+//! 3. POSTROUTING translates sources: by a flow, or by a policy that begins one.
+
+mod binding;
+mod hairpin;
+mod icmp;
+mod inbound;
+mod outbound;
+mod packet;
+mod subject;
+
+use crate::nat::packet::Kind;
+use crate::state::stats::Counter;
+use crate::state::Net;
+use crate::sys::hook::{Context, Handler, Verdict};
+use crate::sys::rcu::Rcu;
+use crate::sys::skb::Skb;
+
+/// What becomes of a packet, with the reason if it is not translated.
+#[derive(Copy, Clone, Eq, PartialEq)]
+enum Outcome {
+    /// It goes on, translated.
+    Translated,
+    /// It goes on; what there is to do is done in the other hook.
+    Elsewhere,
+    /// It goes on as it is, counted.
+    Pass(Counter),
+    /// It ends here, counted.
+    Drop(Counter),
+}
+
+impl Net {
+    fn finish(&self, outcome: Outcome) -> Verdict {
+        match outcome {
+            Outcome::Translated => self.count(Counter::Translated),
+            Outcome::Elsewhere => (),
+            Outcome::Pass(reason) => self.count(reason),
+            Outcome::Drop(reason) => {
+                self.count(reason);
+                return Verdict::Drop;
+            }
+        }
+        Verdict::Accept
+    }
+}
+
+impl Handler for Net {
+    fn prerouting(&self, skb: &mut Skb, context: &Context<'_>, rcu: Rcu<'_>) -> Verdict {
+        let outcome = match packet::parse(skb) {
+            Ok((_, Kind::Flow(packet))) => inbound::packet(self, skb, context, &packet, rcu),
+            Ok((_, Kind::Error(error))) => icmp::inbound(self, skb, context, &error, rcu),
+            Ok((ip, Kind::Other(kind))) => {
+                inbound::untranslatable(self, skb, context, ip, kind.into(), rcu)
+            }
+            Err(Some(ip)) => {
+                inbound::untranslatable(self, skb, context, ip, Counter::DropMalformed, rcu)
+            }
+            Err(None) => Outcome::Elsewhere,
+        };
+        self.finish(outcome)
+    }
+
+    fn postrouting(&self, skb: &mut Skb, context: &Context<'_>, rcu: Rcu<'_>) -> Verdict {
+        let outcome = match packet::parse(skb) {
+            Ok((_, Kind::Flow(packet))) => outbound::packet(self, skb, context, &packet, rcu),
+            Ok((_, Kind::Error(error))) => icmp::outbound(self, skb, context, &error, rcu),
+            Ok((ip, Kind::Other(kind))) => {
+                outbound::untranslatable(self, skb, context, ip, kind.into(), rcu)
+            }
+            Err(Some(ip)) => {
+                outbound::untranslatable(self, skb, context, ip, Counter::DropMalformed, rcu)
+            }
+            Err(None) => Outcome::Drop(Counter::DropMalformed),
+        };
+        self.finish(outcome)
+    }
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Step 1 of both hooks: parse. Last step: rewrite.
+
+use super::Outcome;
+use crate::nat::addr::V4;
+use crate::nat::packet::{self, Ip, Kind, Packet, Unsupported};
+use crate::nat::rewrite::{self, Half};
+use crate::nat::tuple::Endpoint;
+use crate::state::stats::Counter;
+use crate::state::Net;
+use crate::sys::skb::Skb;
+use crate::sys::time;
+use crate::table::flow::FlowEntry;
+
+impl From<Unsupported> for Counter {
+    fn from(kind: Unsupported) -> Self {
+        match kind {
+            Unsupported::Protocol => Self::DropProtocol,
+            Unsupported::Fragment => Self::DropFragment,
+        }
+    }
+}
+
+/// Reads the headers. If they are wrong, the IP header comes back, as far as there is one.
+#[inline]
+pub(super) fn parse(skb: &mut Skb) -> Result<(Ip, Kind), Option<Ip>> {
+    let mut ip = packet::ip(skb.linear()).map_err(|_| None)?;
+    if ip.total_len == 0 {
+        // Longer than the field can say (BIG TCP).
+        ip.total_len = skb.len();
+    }
+    if !skb.pull(ip.wanted()) {
+        return Err(Some(ip));
+    }
+    let kind = packet::classify(skb.linear(), &ip).map_err(|_| Some(ip))?;
+    Ok((ip, kind))
+}
+
+/// Gives a packet of this flow its new end.
+#[inline]
+pub(super) fn translate(
+    net: &Net,
+    skb: &mut Skb,
+    packet: &Packet<V4>,
+    entry: &FlowEntry<V4>,
+) -> Outcome {
+    entry.touch(time::now());
+    replace(net, skb, packet, entry.half(), entry.new_end())
+}
+
+/// Replaces one end of a packet.
+#[inline]
+pub(super) fn replace(
+    net: &Net,
+    skb: &mut Skb,
+    packet: &Packet<V4>,
+    half: Half,
+    new: Endpoint<V4>,
+) -> Outcome {
+    if net.settings.untracked() {
+        skb.untrack();
+    }
+    let old = match half {
+        Half::Src => packet.tuple.src(),
+        Half::Dst => packet.tuple.dst(),
+    };
+    if new == old {
+        return Outcome::Translated;
+    }
+    let csum = skb.checksum();
+    let Some(bytes) = skb.writable(packet.l4_offset.wrapping_add(packet.l4_len)) else {
+        return Outcome::Drop(Counter::DropMemory);
+    };
+    match rewrite::endpoint(bytes, packet, half, new, csum) {
+        true => Outcome::Translated,
+        false => Outcome::Drop(Counter::DropMalformed),
+    }
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a policy is asked about a packet.
+
+use crate::nat::addr::{Be16, V4};
+use crate::nat::packet::Ip;
+use crate::nat::policy::{Subject, ANY_IFACE};
+use crate::nat::tuple::{Endpoint, Tuple};
+use crate::sys::hook::Context;
+use crate::sys::skb::Skb;
+
+/// The subject of a packet.
+pub(super) fn of(skb: &Skb, context: &Context<'_>, tuple: &Tuple<V4>) -> Subject<V4> {
+    Subject {
+        tuple: *tuple,
+        in_iface: context.input().map_or(ANY_IFACE, |dev| dev.name()),
+        out_iface: context.output().map_or(ANY_IFACE, |dev| dev.name()),
+        mark: skb.mark(),
+    }
+}
+
+/// The tuple of a packet of which only addresses and protocol are known.
+pub(super) fn portless(proto: u8, src: V4, dst: V4) -> Tuple<V4> {
+    let end = |addr| Endpoint {
+        addr,
+        port: Be16::default(),
+    };
+    Tuple::new(proto, end(src), end(dst))
+}
+
+/// As [`portless`], of a parsed IP header.
+pub(super) fn of_header(skb: &Skb, context: &Context<'_>, ip: &Ip) -> Subject<V4> {
+    of(skb, context, &portless(ip.proto, ip.src, ip.dst))
+}

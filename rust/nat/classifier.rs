@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Finding the policy for a packet without looking at all of them.
+//!
+//! Tuple-space search: policies that look at the same bits of a packet form a group, and each group
+//! is a hash table over those bits. A port range is cut into aligned power-of-two blocks, of which
+//! each looks at a number of leading bits of the port, so that it is an entry like any other.
+//!
+//! Groups are sorted by the best policy in them. A lookup probes one after the other and stops as
+//! soon as no group that is left could do better: its cost grows with the number of different
+//! masks, not of policies.
+//!
+//! [`plan`] finds the groups and says how much room they want, [`build`] fills it. Then nothing
+//! changes any more until both are thrown away.
+
+use super::addr::{masked, Addr, V4};
+use super::hash::{siphash13, Key};
+use super::policy::{rank, IfName, Policy, Subject, ANY_IFACE};
+use super::ports::PortRange;
+use core::mem::swap;
+use core::num::NonZeroU32;
+
+/// The most groups there can be, and so the most probes of a lookup.
+pub const MAX_GROUPS: usize = 256;
+
+/// Why policies cannot be compiled.
+#[derive(Copy, Clone, Eq, PartialEq, Debug)]
+pub enum BuildError {
+    /// They look at more different combinations of bits than there can be groups.
+    TooManyMasks,
+    /// The slots are too few, or the policies are not those of the plan.
+    NoSpace,
+}
+
+/// How much room a classifier takes.
+#[derive(Copy, Clone, Eq, PartialEq, Debug)]
+pub struct Sizes {
+    /// Groups.
+    pub groups: usize,
+    /// Slots.
+    pub slots: usize,
+}
+
+/// Which bits of a packet a group looks at.
+#[derive(Copy, Clone, Eq, PartialEq, Default)]
+struct Mask {
+    src_bits: u8,
+    dst_bits: u8,
+    sport_bits: u8,
+    dport_bits: u8,
+    proto: bool,
+    in_iface: bool,
+    out_iface: bool,
+    mark: u32,
+}
+
+/// The hash table of one mask.
+///
+/// # Invariants
+///
+/// `size` is 0 or a power of two, and above `entries`.
+#[derive(Copy, Clone, Default)]
+pub struct Group {
+    mask: Mask,
+    /// Lowest [`Policy::rank`] of its policies.
+    best: u64,
+    /// Entries, those counted that turn out to have equal keys.
+    entries: usize,
+    /// First slot.
+    start: usize,
+    /// Number of slots.
+    size: usize,
+}
+
+/// The bits of a packet, or of a policy, that a mask leaves.
+#[derive(Copy, Clone, Eq, PartialEq, Default)]
+struct Fields<A> {
+    src: A,
+    dst: A,
+    mark: u32,
+    sport: u16,
+    dport: u16,
+    proto: u8,
+    in_iface: IfName,
+    out_iface: IfName,
+}
+
+/// An entry of a group, or room for one.
+#[derive(Copy, Clone, Default)]
+pub struct Slot<A> {
+    fields: Fields<A>,
+    entry: Option<Entry>,
+}
+
+// A cache line.
+const _: () = assert!(size_of::<Slot<V4>>() == 64);
+
+/// The policy of an entry.
+#[derive(Copy, Clone)]
+struct Entry {
+    priority: u32,
+    id: u32,
+    /// One more than the index.
+    number: NonZeroU32,
+}
+
+impl Entry {
+    /// `None` if there is no number for the index.
+    fn new<A>(policy: &Policy<A>, index: u32) -> Option<Self> {
+        Some(Self {
+            priority: policy.priority,
+            id: policy.id,
+            number: NonZeroU32::MIN.checked_add(index)?,
+        })
+    }
+
+    #[inline]
+    fn rank(&self) -> u64 {
+        rank(self.priority, self.id)
+    }
+}
+
+/// A port and how many of its leading bits count.
+#[derive(Copy, Clone)]
+struct Block {
+    port: u16,
+    bits: u8,
+}
+
+/// Cuts a range into the fewest aligned power-of-two blocks: 30 at most.
+fn blocks(range: PortRange) -> impl Iterator<Item = Block> {
+    let end = u32::from(range.max()).wrapping_add(1);
+    let mut next = u32::from(range.min());
+    core::iter::from_fn(move || {
+        let left = end.checked_sub(next)?;
+        let aligned = next.trailing_zeros().min(16);
+        let order = left.checked_ilog2()?.min(aligned);
+        let block = Block {
+            port: next as u16,
+            bits: 16u32.wrapping_sub(order) as u8,
+        };
+        next = next.wrapping_add(1u32.wrapping_shl(order));
+        Some(block)
+    })
+}
+
+/// Returns `port` with all but its first `bits` bits cleared.
+#[inline]
+fn masked_port(port: u16, bits: u8) -> u16 {
+    let ignored = 16u32.saturating_sub(u32::from(bits));
+    port & (0xffff_u32.wrapping_shl(ignored) as u16)
+}
+
+/// All entries of a policy.
+fn entries<A: Addr>(policy: &Policy<A>) -> impl Iterator<Item = (Mask, Fields<A>)> + '_ {
+    let m = &policy.matches;
+    let pairs = blocks(m.sport).flat_map(|sport| blocks(m.dport).map(move |dport| (sport, dport)));
+    pairs.map(|(sport, dport)| {
+        let mask = Mask {
+            src_bits: m.src.bits(),
+            dst_bits: m.dst.bits(),
+            sport_bits: sport.bits,
+            dport_bits: dport.bits,
+            proto: m.proto != 0,
+            in_iface: m.in_iface != ANY_IFACE,
+            out_iface: m.out_iface != ANY_IFACE,
+            mark: m.mark_mask,
+        };
+        let fields = Fields {
+            src: m.src.addr(),
+            dst: m.dst.addr(),
+            mark: m.mark,
+            sport: sport.port,
+            dport: dport.port,
+            proto: m.proto,
+            in_iface: m.in_iface,
+            out_iface: m.out_iface,
+        };
+        (mask, fields)
+    })
+}
+
+impl Mask {
+    /// What it leaves of a packet.
+    #[inline]
+    fn apply<A: Addr>(&self, subject: &Subject<A>) -> Fields<A> {
+        let tuple = &subject.tuple;
+        let iface = |counts, name| if counts { name } else { ANY_IFACE };
+        Fields {
+            src: masked(tuple.src_addr, self.src_bits),
+            dst: masked(tuple.dst_addr, self.dst_bits),
+            mark: subject.mark & self.mark,
+            sport: masked_port(tuple.src_port.to_host(), self.sport_bits),
+            dport: masked_port(tuple.dst_port.to_host(), self.dport_bits),
+            proto: if self.proto { tuple.proto } else { 0 },
+            in_iface: iface(self.in_iface, subject.in_iface),
+            out_iface: iface(self.out_iface, subject.out_iface),
+        }
+    }
+}
+
+impl<A: Addr> Fields<A> {
+    #[inline]
+    fn hash(&self, key: &Key) -> u64 {
+        let low = |value: u128| value as u64;
+        let high = |value: u128| (value >> 64) as u64;
+        let (src, dst) = (self.src.to_u128(), self.dst.to_u128());
+        let in_iface = u128::from_le_bytes(self.in_iface);
+        let out_iface = u128::from_le_bytes(self.out_iface);
+        let ports = u32::from(self.sport) << 16 | u32::from(self.dport);
+        siphash13(
+            key,
+            &[
+                low(src),
+                high(src),
+                low(dst),
+                high(dst),
+                u64::from(self.mark) << 32 | u64::from(ports),
+                u64::from(self.proto),
+                low(in_iface),
+                high(in_iface),
+                low(out_iface),
+                high(out_iface),
+            ],
+        )
+    }
+}
+
+/// Finds the groups of `policies`, into the front of `groups`, and how many slots they want.
+///
+/// Fails if there are more groups than `groups` has room for, or than [`MAX_GROUPS`].
+pub fn plan<'a, A: Addr + 'a>(
+    policies: impl Iterator<Item = &'a Policy<A>>,
+    groups: &mut [Group],
+) -> Result<Sizes, BuildError> {
+    let mut used = 0;
+    for policy in policies {
+        for (mask, _) in entries(policy) {
+            count(groups, &mut used, mask, policy.rank())?;
+        }
+    }
+    let groups = groups.get_mut(..used).unwrap_or_default();
+    sort(groups);
+    let slots = place(groups).ok_or(BuildError::NoSpace)?;
+    Ok(Sizes {
+        groups: used,
+        slots,
+    })
+}
+
+/// Counts an entry, in a new group if its mask is new.
+fn count(groups: &mut [Group], used: &mut usize, mask: Mask, rank: u64) -> Result<(), BuildError> {
+    let known = groups
+        .iter_mut()
+        .take(*used)
+        .find(|group| group.mask == mask);
+    if let Some(group) = known {
+        group.best = group.best.min(rank);
+        group.entries = group.entries.saturating_add(1);
+        return Ok(());
+    }
+    let free = groups.iter_mut().take(MAX_GROUPS).nth(*used);
+    *free.ok_or(BuildError::TooManyMasks)? = Group {
+        mask,
+        best: rank,
+        entries: 1,
+        ..Group::default()
+    };
+    *used = used.wrapping_add(1);
+    Ok(())
+}
+
+/// Puts the groups with the best policies first. There are few, and `core`'s sort can panic and is
+/// heavy on the stack.
+fn sort(mut groups: &mut [Group]) {
+    while let Some((first, rest)) = groups.split_first_mut() {
+        if let Some(best) = rest.iter_mut().min_by_key(|group| group.best) {
+            if best.best < first.best {
+                swap(first, best);
+            }
+        }
+        groups = rest;
+    }
+}
+
+/// Gives each group its slots, at least twice its entries, and returns how many that takes.
+fn place(groups: &mut [Group]) -> Option<usize> {
+    let mut next: usize = 0;
+    for group in groups {
+        // INVARIANT: a power of two, and twice the entries is above the entries.
+        group.size = group.entries.checked_mul(2)?.checked_next_power_of_two()?;
+        group.start = next;
+        next = next.checked_add(group.size)?;
+    }
+    Some(next)
+}
+
+/// Fills `slots`, which may hold anything, with the entries of `policies`, each with the index that
+/// [`find`] is to return for it.
+///
+/// `groups` and the number of slots have to be what [`plan`] made of the same policies. Fails if an
+/// entry finds no room there, or an index is `u32::MAX`.
+pub fn build<'a, A: Addr + 'a>(
+    policies: impl Iterator<Item = (u32, &'a Policy<A>)>,
+    key: &Key,
+    groups: &[Group],
+    slots: &mut [Slot<A>],
+) -> Result<(), BuildError> {
+    slots.fill(Slot::default());
+    for (index, policy) in policies {
+        let entry = Entry::new(policy, index).ok_or(BuildError::NoSpace)?;
+        for (mask, fields) in entries(policy) {
+            let group = groups.iter().find(|group| group.mask == mask);
+            let group = group.ok_or(BuildError::NoSpace)?;
+            insert(group, key, slots, fields, entry).ok_or(BuildError::NoSpace)?;
+        }
+    }
+    Ok(())
+}
+
+/// Stores an entry; of two with the same fields, only the better one stays.
+fn insert<A: Addr>(
+    group: &Group,
+    key: &Key,
+    slots: &mut [Slot<A>],
+    fields: Fields<A>,
+    entry: Entry,
+) -> Option<()> {
+    let at = group.probes(fields.hash(key)).find(|at| {
+        let there = slots.get(*at);
+        there.is_some_and(|slot| slot.entry.is_none() || slot.fields == fields)
+    })?;
+    let slot = slots.get_mut(at)?;
+    slot.fields = fields;
+    slot.entry = match slot.entry {
+        Some(other) if other.rank() <= entry.rank() => Some(other),
+        _ => Some(entry),
+    };
+    Some(())
+}
+
+/// Returns the index of the best policy that matches: the one with the lowest [`Policy::rank`].
+///
+/// `groups` and `slots` are what [`build`] filled, with the same `key`.
+pub fn find<A: Addr>(
+    groups: &[Group],
+    slots: &[Slot<A>],
+    key: &Key,
+    subject: &Subject<A>,
+) -> Option<u32> {
+    let mut best: Option<Entry> = None;
+    for group in groups {
+        if best.is_some_and(|best| best.rank() <= group.best) {
+            break;
+        }
+        let found = group.lookup(slots, key, subject);
+        best = match (best, found) {
+            (Some(a), Some(b)) if a.rank() <= b.rank() => Some(a),
+            (best, found) => found.or(best),
+        };
+    }
+    best.map(|entry| entry.number.get().wrapping_sub(1))
+}
+
+impl Group {
+    /// The entry for `subject`. Ends at the first empty slot, or after one round.
+    #[inline]
+    fn lookup<A: Addr>(&self, slots: &[Slot<A>], key: &Key, subject: &Subject<A>) -> Option<Entry> {
+        let fields = self.mask.apply(subject);
+        for at in self.probes(fields.hash(key)) {
+            let slot = slots.get(at)?;
+            let entry = slot.entry?;
+            if slot.fields == fields {
+                return Some(entry);
+            }
+        }
+        None
+    }
+
+    /// The slots where an entry with this hash may be, in the order to look; each once.
+    #[inline]
+    fn probes(&self, hash: u64) -> impl Iterator<Item = usize> {
+        let (start, last) = (self.start, self.size.wrapping_sub(1));
+        (0..self.size).map(move |step| {
+            let offset = (hash as usize).wrapping_add(step) & last;
+            start.wrapping_add(offset)
+        })
+    }
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The pure half of fastnat: packets, tuples, ports, policies, checksums.
+//!
+//! No kernel, no allocation, no `unsafe`, and nothing here can panic: the same files build as a
+//! userspace crate (`tools/nat`), where they are tested.
+
+pub mod addr;
+pub mod checksum;
+pub mod classifier;
+pub mod hash;
+pub mod packet;
+pub mod policy;
+pub mod ports;
+pub mod rewrite;
+pub mod time;
+pub mod tuple;
+mod wire;

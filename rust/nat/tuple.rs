@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What identifies a flow and a binding.
+
+use super::addr::{Addr, Be16, V4};
+
+/// IP protocol number of ICMP.
+pub const ICMP: u8 = 1;
+/// IP protocol number of TCP.
+pub const TCP: u8 = 6;
+/// IP protocol number of UDP.
+pub const UDP: u8 = 17;
+
+/// One end of a flow. For an ICMP query the port of the asking end is the identifier.
+#[repr(C)]
+#[derive(Copy, Clone, Eq, PartialEq, Default, Debug)]
+pub struct Endpoint<A> {
+    /// Address.
+    pub addr: A,
+    /// Port, or ICMP identifier.
+    pub port: Be16,
+}
+
+/// One direction of a flow, as its packets carry it.
+///
+/// An ICMP echo request has its identifier as the source port and 0 as the destination port; a
+/// reply has them the other way round, so that [`Tuple::reverse`] of a request is its reply.
+#[repr(C)]
+#[derive(Copy, Clone, Eq, PartialEq, Default, Debug)]
+pub struct Tuple<A> {
+    /// Source address.
+    pub src_addr: A,
+    /// Destination address.
+    pub dst_addr: A,
+    /// Source port.
+    pub src_port: Be16,
+    /// Destination port.
+    pub dst_port: Be16,
+    /// IP protocol number.
+    pub proto: u8,
+    pad: [u8; 3],
+}
+
+const _: () = assert!(size_of::<Tuple<V4>>() == 16);
+
+impl<A: Addr> Tuple<A> {
+    /// The tuple of a packet of `proto` from `src` to `dst`.
+    #[inline]
+    pub fn new(proto: u8, src: Endpoint<A>, dst: Endpoint<A>) -> Self {
+        Self {
+            src_addr: src.addr,
+            dst_addr: dst.addr,
+            src_port: src.port,
+            dst_port: dst.port,
+            proto,
+            pad: [0; 3],
+        }
+    }
+
+    /// The source end.
+    #[inline]
+    pub fn src(&self) -> Endpoint<A> {
+        Endpoint {
+            addr: self.src_addr,
+            port: self.src_port,
+        }
+    }
+
+    /// The destination end.
+    #[inline]
+    pub fn dst(&self) -> Endpoint<A> {
+        Endpoint {
+            addr: self.dst_addr,
+            port: self.dst_port,
+        }
+    }
+
+    /// The tuple of the answer.
+    #[inline]
+    pub fn reverse(&self) -> Self {
+        Self::new(self.proto, self.dst(), self.src())
+    }
+
+    /// The same tuple with another source.
+    #[inline]
+    pub fn with_src(&self, src: Endpoint<A>) -> Self {
+        Self::new(self.proto, src, self.dst())
+    }
+
+    /// The same tuple with another destination.
+    #[inline]
+    pub fn with_dst(&self, dst: Endpoint<A>) -> Self {
+        Self::new(self.proto, self.src(), dst)
+    }
+}
+
+impl Tuple<V4> {
+    /// The whole tuple as words, to be hashed.
+    #[inline]
+    pub fn words(&self) -> [u64; 2] {
+        let [a, b, c, d] = self.src_addr.to_bytes();
+        let [e, f, g, h] = self.dst_addr.to_bytes();
+        let [i, j] = self.src_port.to_bytes();
+        let [k, l] = self.dst_port.to_bytes();
+        [
+            u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+            u64::from_le_bytes([i, j, k, l, self.proto, 0, 0, 0]),
+        ]
+    }
+}
+
+/// Which of its two addresses a binding is looked up by.
+#[repr(u8)]
+#[derive(Copy, Clone, Eq, PartialEq, Default, Debug)]
+pub enum Side {
+    /// The address of the host behind the NAT.
+    #[default]
+    Inside = 0,
+    /// The address the world sees.
+    Outside = 1,
+}
+
+/// One of the two keys of a binding.
+#[repr(C)]
+#[derive(Copy, Clone, Eq, PartialEq, Default, Debug)]
+pub struct BindKey<A> {
+    /// Address on that side.
+    pub addr: A,
+    /// Port or ICMP identifier on that side.
+    pub port: Be16,
+    /// IP protocol number.
+    pub proto: u8,
+    /// Which side.
+    pub side: Side,
+}
+
+const _: () = assert!(size_of::<BindKey<V4>>() == 8);
+
+impl BindKey<V4> {
+    /// The whole key as words, to be hashed.
+    #[inline]
+    pub fn words(&self) -> [u64; 1] {
+        let [a, b, c, d] = self.addr.to_bytes();
+        let [e, f] = self.port.to_bytes();
+        [u64::from_le_bytes([
+            a,
+            b,
+            c,
+            d,
+            e,
+            f,
+            self.proto,
+            self.side as u8,
+        ])]
+    }
+}

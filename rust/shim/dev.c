@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Interfaces and their addresses. */
+
+#include <linux/inetdevice.h>
+#include <net/addrconf.h>
+#include <net/route.h>
+
+#include <fastnat/shim.h>
+
+/* As nf_nat_masquerade_ipv4(): the address the route's next hop would see. */
+__be32 fastnat_shim_masquerade_addr(const struct sk_buff *skb,
+				    const struct net_device *out)
+{
+	const struct rtable *rt = skb_rtable(skb);
+
+	if (!rt)
+		return 0;
+	return inet_select_addr(out, rt_nexthop(rt, ip_hdr(skb)->daddr),
+				RT_SCOPE_UNIVERSE);
+}
+
+/* 16 bytes, padded with zeroes. A rename may tear the copy, which then matches nothing. */
+void fastnat_shim_dev_name(const struct net_device *dev, u8 *name)
+{
+	strscpy_pad(name, dev->name, IFNAMSIZ);
+}
+
+/* Under RCU. */
+bool fastnat_shim_dev_has_addr(struct net_device *dev, __be32 addr)
+{
+	struct in_device *in_dev = __in_dev_get_rcu(dev);
+
+	return in_dev && inet_confirm_addr(dev_net(dev), in_dev, 0, addr,
+					   RT_SCOPE_HOST) == addr;
+}
+
+/* Under RCU: the interface that owns a local address, or NULL. */
+struct net_device *fastnat_shim_addr_dev(struct net *net, __be32 addr)
+{
+	return __ip_dev_find(net, addr, false);
+}
+
+static int fastnat_addr_event(struct notifier_block *nb, unsigned long event,
+			      void *ptr)
+{
+	struct in_ifaddr *ifa = ptr;
+
+	if (event == NETDEV_DOWN)
+		fastnat_rs_addr_lost(*fastnat_shim_net_slot(dev_net(ifa->ifa_dev->dev)),
+				     ifa->ifa_local);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block fastnat_addr_notifier = {
+	.notifier_call = fastnat_addr_event,
+};
+
+int fastnat_shim_addr_notifier_register(void)
+{
+	return register_inetaddr_notifier(&fastnat_addr_notifier);
+}
+
+void fastnat_shim_addr_notifier_unregister(void)
+{
+	unregister_inetaddr_notifier(&fastnat_addr_notifier);
+}

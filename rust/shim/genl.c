@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Generic netlink: the inline functions that build and send messages. */
+
+#include <net/genetlink.h>
+
+#include <fastnat/shim.h>
+
+#include "netlink-gen.h"
+
+int fastnat_shim_genl_register(void)
+{
+	return genl_register_family(&fastnat_nl_family);
+}
+
+void fastnat_shim_genl_unregister(void)
+{
+	genl_unregister_family(&fastnat_nl_family);
+}
+
+struct sk_buff *fastnat_shim_reply_new(const struct genl_info *info, void **head)
+{
+	struct sk_buff *skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+
+	if (!skb)
+		return NULL;
+	*head = genlmsg_iput(skb, info);
+	if (!*head) {
+		nlmsg_free(skb);
+		return NULL;
+	}
+	return skb;
+}
+
+int fastnat_shim_reply_send(struct sk_buff *skb, void *head, struct genl_info *info)
+{
+	genlmsg_end(skb, head);
+	return genlmsg_reply(skb, info);
+}
+
+void fastnat_shim_reply_free(struct sk_buff *skb)
+{
+	nlmsg_free(skb);
+}
+
+void *fastnat_shim_dump_begin(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	return genlmsg_iput(skb, genl_info_dump(cb));
+}
+
+void fastnat_shim_dump_end(struct sk_buff *skb, void *head)
+{
+	genlmsg_end(skb, head);
+}
+
+void fastnat_shim_dump_cancel(struct sk_buff *skb, void *head)
+{
+	genlmsg_cancel(skb, head);
+}
+
+struct nlattr *fastnat_shim_nest_start(struct sk_buff *skb, int type)
+{
+	return nla_nest_start(skb, type);
+}
+
+void fastnat_shim_nest_end(struct sk_buff *skb, struct nlattr *nest)
+{
+	nla_nest_end(skb, nest);
+}
+
+void fastnat_shim_nest_cancel(struct sk_buff *skb, struct nlattr *nest)
+{
+	nla_nest_cancel(skb, nest);
+}
+
+struct net *fastnat_shim_info_net(const struct genl_info *info)
+{
+	return genl_info_net(info);
+}
+
+struct net *fastnat_shim_dump_net(struct netlink_callback *cb)
+{
+	return genl_info_net(genl_info_dump(cb));
+}

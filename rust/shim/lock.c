@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Locks, slab caches, per-CPU counters, time and nodes. */
+
+#include <linux/jiffies.h>
+#include <linux/mm.h>
+#include <linux/nodemask.h>
+#include <linux/percpu.h>
+#include <linux/slab.h>
+#include <linux/topology.h>
+
+#include <fastnat/shim.h>
+
+/* Each use of the macro below is a lock class of its own for lockdep. */
+#define FASTNAT_LOCKS_INIT(first, stride, count)				\
+	do {									\
+		size_t i;							\
+										\
+		for (i = 0; i < (count); i++) {					\
+			spin_lock_init((spinlock_t *)((first) + i * (stride)));	\
+			cond_resched();						\
+		}								\
+	} while (0)
+
+void fastnat_shim_buckets_init(void *first, size_t stride, size_t count)
+{
+	FASTNAT_LOCKS_INIT(first, stride, count);
+}
+
+void fastnat_shim_making_init(void *first, size_t stride, size_t count)
+{
+	FASTNAT_LOCKS_INIT(first, stride, count);
+}
+
+void fastnat_shim_lock_bh(spinlock_t *lock)
+{
+	spin_lock_bh(lock);
+}
+
+void fastnat_shim_lock_second(spinlock_t *lock)
+{
+	spin_lock_nested(lock, SINGLE_DEPTH_NESTING);
+}
+
+void fastnat_shim_unlock(spinlock_t *lock)
+{
+	spin_unlock(lock);
+}
+
+void fastnat_shim_unlock_bh(spinlock_t *lock)
+{
+	spin_unlock_bh(lock);
+}
+
+struct kmem_cache *fastnat_shim_cache_create(const char *name, unsigned int size,
+					     unsigned int align)
+{
+	return kmem_cache_create(name, size, align, 0, NULL);
+}
+
+void *fastnat_shim_cache_alloc(struct kmem_cache *cache, int node)
+{
+	return kmem_cache_alloc_node(cache, GFP_ATOMIC | __GFP_NOWARN, node);
+}
+
+void *fastnat_shim_counters_alloc(unsigned int count)
+{
+	return (void __force *)__alloc_percpu(count * sizeof(u64), sizeof(u64));
+}
+
+void fastnat_shim_counters_free(void *counters)
+{
+	free_percpu((void __percpu __force *)counters);
+}
+
+void fastnat_shim_counter_inc(void *counters, unsigned int index)
+{
+	this_cpu_inc(((u64 __percpu __force *)counters)[index]);
+}
+
+u64 fastnat_shim_counter_sum(void *counters, unsigned int index)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(*per_cpu_ptr((u64 __percpu __force *)counters + index, cpu));
+	return sum;
+}
+
+u32 fastnat_shim_now(void)
+{
+	return (u32)READ_ONCE(jiffies);
+}
+
+u32 fastnat_shim_hz(void)
+{
+	return HZ;
+}
+
+/* Bytes of memory that the kernel manages. */
+u64 fastnat_shim_memory(void)
+{
+	return (u64)totalram_pages() << PAGE_SHIFT;
+}
+
+/* The node nearest to this CPU that has memory. */
+int fastnat_shim_this_node(void)
+{
+	return numa_mem_id();
+}
+
+/* The next node with memory after this one, or -1; begin with -1. */
+int fastnat_shim_next_node(int node)
+{
+	node = next_node(node, node_states[N_MEMORY]);
+	return node < MAX_NUMNODES ? node : -1;
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: ((GPL-2.0 WITH Linux-syscall-note) OR BSD-3-Clause)
+/* Do not edit directly, auto-generated from: */
+/*	Documentation/netlink/specs/fastnat.yaml */
+/* YNL-GEN kernel source */
+/* To regenerate run: tools/gen/run */
+
+#include <net/netlink.h>
+#include <net/genetlink.h>
+
+#include "netlink-gen.h"
+
+#include <uapi/linux/fastnat.h>
+
+/* Integer value ranges */
+static const struct netlink_range_validation fastnat_a_config_timeout_tcp_range = {
+	.min	= 1ULL,
+	.max	= 2592000ULL,
+};
+
+static const struct netlink_range_validation fastnat_a_config_timeout_udp_range = {
+	.min	= 1ULL,
+	.max	= 2592000ULL,
+};
+
+static const struct netlink_range_validation fastnat_a_config_timeout_icmp_range = {
+	.min	= 1ULL,
+	.max	= 2592000ULL,
+};
+
+/* Common nested types */
+const struct nla_policy fastnat_range_nl_policy[FASTNAT_A_RANGE_ADDR_MAX + 1] = {
+	[FASTNAT_A_RANGE_ADDR_MIN] = NLA_POLICY_EXACT_LEN(4),
+	[FASTNAT_A_RANGE_ADDR_MAX] = NLA_POLICY_EXACT_LEN(4),
+};
+
+const struct nla_policy fastnat_tuple_nl_policy[FASTNAT_A_TUPLE_DST_PORT + 1] = {
+	[FASTNAT_A_TUPLE_SRC_ADDR] = NLA_POLICY_EXACT_LEN(4),
+	[FASTNAT_A_TUPLE_SRC_PORT] = { .type = NLA_U16, },
+	[FASTNAT_A_TUPLE_DST_ADDR] = NLA_POLICY_EXACT_LEN(4),
+	[FASTNAT_A_TUPLE_DST_PORT] = { .type = NLA_U16, },
+};
+
+/* FASTNAT_CMD_POLICY_ADD - do */
+static const struct nla_policy fastnat_policy_add_nl_policy[FASTNAT_A_POLICY_TO_PORT_MAX + 1] = {
+	[FASTNAT_A_POLICY_ID] = NLA_POLICY_MIN(NLA_U32, 1),
+	[FASTNAT_A_POLICY_PRIORITY] = { .type = NLA_U32, },
+	[FASTNAT_A_POLICY_ACTION] = NLA_POLICY_MAX(NLA_U32, 4),
+	[FASTNAT_A_POLICY_PROTO] = NLA_POLICY_MIN(NLA_U8, 1),
+	[FASTNAT_A_POLICY_SRC_ADDR] = NLA_POLICY_EXACT_LEN(4),
+	[FASTNAT_A_POLICY_SRC_PREFIX] = { .type = NLA_U8, },
+	[FASTNAT_A_POLICY_DST_ADDR] = NLA_POLICY_EXACT_LEN(4),
+	[FASTNAT_A_POLICY_DST_PREFIX] = { .type = NLA_U8, },
+	[FASTNAT_A_POLICY_SRC_PORT_MIN] = { .type = NLA_U16, },
+	[FASTNAT_A_POLICY_SRC_PORT_MAX] = { .type = NLA_U16, },
+	[FASTNAT_A_POLICY_DST_PORT_MIN] = { .type = NLA_U16, },
+	[FASTNAT_A_POLICY_DST_PORT_MAX] = { .type = NLA_U16, },
+	[FASTNAT_A_POLICY_IN_IFACE] = { .type = NLA_NUL_STRING, .len = 15, },
+	[FASTNAT_A_POLICY_OUT_IFACE] = { .type = NLA_NUL_STRING, .len = 15, },
+	[FASTNAT_A_POLICY_MARK] = { .type = NLA_U32, },
+	[FASTNAT_A_POLICY_MARK_MASK] = { .type = NLA_U32, },
+	[FASTNAT_A_POLICY_POOL] = { .type = NLA_NUL_STRING, .len = 31, },
+	[FASTNAT_A_POLICY_TO_ADDR] = NLA_POLICY_EXACT_LEN(4),
+	[FASTNAT_A_POLICY_TO_PORT_MIN] = { .type = NLA_U16, },
+	[FASTNAT_A_POLICY_TO_PORT_MAX] = { .type = NLA_U16, },
+};
+
+/* FASTNAT_CMD_POLICY_DEL - do */
+static const struct nla_policy fastnat_policy_del_nl_policy[FASTNAT_A_POLICY_ID + 1] = {
+	[FASTNAT_A_POLICY_ID] = NLA_POLICY_MIN(NLA_U32, 1),
+};
+
+/* FASTNAT_CMD_POOL_ADD - do */
+static const struct nla_policy fastnat_pool_add_nl_policy[FASTNAT_A_POOL_PORT_MODE + 1] = {
+	[FASTNAT_A_POOL_NAME] = { .type = NLA_NUL_STRING, .len = 31, },
+	[FASTNAT_A_POOL_RANGE] = NLA_POLICY_NESTED(fastnat_range_nl_policy),
+	[FASTNAT_A_POOL_PORT_MIN] = NLA_POLICY_MIN(NLA_U16, 1),
+	[FASTNAT_A_POOL_PORT_MAX] = NLA_POLICY_MIN(NLA_U16, 1),
+	[FASTNAT_A_POOL_PORT_MODE] = NLA_POLICY_MAX(NLA_U32, 1),
+};
+
+/* FASTNAT_CMD_POOL_DEL - do */
+static const struct nla_policy fastnat_pool_del_nl_policy[FASTNAT_A_POOL_NAME + 1] = {
+	[FASTNAT_A_POOL_NAME] = { .type = NLA_NUL_STRING, .len = 31, },
+};
+
+/* FASTNAT_CMD_FLOW_GET - do */
+static const struct nla_policy fastnat_flow_get_nl_policy[FASTNAT_A_FLOW_ORIG + 1] = {
+	[FASTNAT_A_FLOW_PROTO] = { .type = NLA_U8, },
+	[FASTNAT_A_FLOW_ORIG] = NLA_POLICY_NESTED(fastnat_tuple_nl_policy),
+};
+
+/* FASTNAT_CMD_FLOW_FLUSH - do */
+static const struct nla_policy fastnat_flow_flush_nl_policy[FASTNAT_A_FLOW_POLICY + 1] = {
+	[FASTNAT_A_FLOW_PROTO] = { .type = NLA_U8, },
+	[FASTNAT_A_FLOW_POLICY] = { .type = NLA_U32, },
+};
+
+/* FASTNAT_CMD_CONFIG_SET - do */
+static const struct nla_policy fastnat_config_set_nl_policy[FASTNAT_A_CONFIG_CONNTRACK + 1] = {
+	[FASTNAT_A_CONFIG_MAX_FLOWS] = NLA_POLICY_MIN(NLA_U32, 1),
+	[FASTNAT_A_CONFIG_MAX_BINDINGS] = NLA_POLICY_MIN(NLA_U32, 1),
+	[FASTNAT_A_CONFIG_TIMEOUT_TCP] = NLA_POLICY_FULL_RANGE(NLA_U32, &fastnat_a_config_timeout_tcp_range),
+	[FASTNAT_A_CONFIG_TIMEOUT_UDP] = NLA_POLICY_FULL_RANGE(NLA_U32, &fastnat_a_config_timeout_udp_range),
+	[FASTNAT_A_CONFIG_TIMEOUT_ICMP] = NLA_POLICY_FULL_RANGE(NLA_U32, &fastnat_a_config_timeout_icmp_range),
+	[FASTNAT_A_CONFIG_CONNTRACK] = NLA_POLICY_MAX(NLA_U32, 1),
+};
+
+/* Ops table for fastnat */
+static const struct genl_split_ops fastnat_nl_ops[] = {
+	{
+		.cmd		= FASTNAT_CMD_POLICY_ADD,
+		.doit		= fastnat_nl_policy_add_doit,
+		.policy		= fastnat_policy_add_nl_policy,
+		.maxattr	= FASTNAT_A_POLICY_TO_PORT_MAX,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= FASTNAT_CMD_POLICY_DEL,
+		.doit		= fastnat_nl_policy_del_doit,
+		.policy		= fastnat_policy_del_nl_policy,
+		.maxattr	= FASTNAT_A_POLICY_ID,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd	= FASTNAT_CMD_POLICY_GET,
+		.dumpit	= fastnat_nl_policy_get_dumpit,
+		.flags	= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DUMP,
+	},
+	{
+		.cmd		= FASTNAT_CMD_POOL_ADD,
+		.doit		= fastnat_nl_pool_add_doit,
+		.policy		= fastnat_pool_add_nl_policy,
+		.maxattr	= FASTNAT_A_POOL_PORT_MODE,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= FASTNAT_CMD_POOL_DEL,
+		.doit		= fastnat_nl_pool_del_doit,
+		.policy		= fastnat_pool_del_nl_policy,
+		.maxattr	= FASTNAT_A_POOL_NAME,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd	= FASTNAT_CMD_POOL_GET,
+		.dumpit	= fastnat_nl_pool_get_dumpit,
+		.flags	= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DUMP,
+	},
+	{
+		.cmd		= FASTNAT_CMD_FLOW_GET,
+		.doit		= fastnat_nl_flow_get_doit,
+		.policy		= fastnat_flow_get_nl_policy,
+		.maxattr	= FASTNAT_A_FLOW_ORIG,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd	= FASTNAT_CMD_FLOW_GET,
+		.dumpit	= fastnat_nl_flow_get_dumpit,
+		.flags	= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DUMP,
+	},
+	{
+		.cmd		= FASTNAT_CMD_FLOW_FLUSH,
+		.doit		= fastnat_nl_flow_flush_doit,
+		.policy		= fastnat_flow_flush_nl_policy,
+		.maxattr	= FASTNAT_A_FLOW_POLICY,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd	= FASTNAT_CMD_BINDING_GET,
+		.dumpit	= fastnat_nl_binding_get_dumpit,
+		.flags	= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DUMP,
+	},
+	{
+		.cmd	= FASTNAT_CMD_STATS_GET,
+		.doit	= fastnat_nl_stats_get_doit,
+		.flags	= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd	= FASTNAT_CMD_CONFIG_GET,
+		.doit	= fastnat_nl_config_get_doit,
+		.flags	= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= FASTNAT_CMD_CONFIG_SET,
+		.doit		= fastnat_nl_config_set_doit,
+		.policy		= fastnat_config_set_nl_policy,
+		.maxattr	= FASTNAT_A_CONFIG_CONNTRACK,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+};
+
+struct genl_family fastnat_nl_family __ro_after_init = {
+	.name		= FASTNAT_FAMILY_NAME,
+	.version	= FASTNAT_FAMILY_VERSION,
+	.netnsok	= true,
+	.parallel_ops	= true,
+	.module		= THIS_MODULE,
+	.split_ops	= fastnat_nl_ops,
+	.n_split_ops	= ARRAY_SIZE(fastnat_nl_ops),
+};

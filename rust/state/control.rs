@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What only the control path touches: the policies and pools of record, and what runs for them.
+
+use super::policy::{self, Entry, List, Snapshot, Unbuilt};
+use super::pool::{Name, Pool};
+use super::sweep::Sweep;
+use super::Net;
+use crate::sys::hook::Hooks;
+use crate::sys::time;
+use crate::sys::work::Periodic;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use kernel::prelude::*;
+use kernel::sync::Arc;
+
+/// Guarded by the mutex in [`Net`].
+pub(crate) struct Control {
+    policies: List,
+    pools: KVec<Arc<Pool>>,
+    running: Option<Running>,
+    last_policy: u32,
+    last_realm: u64,
+}
+
+/// What runs while there are policies. Fields drop in this order.
+pub(crate) struct Running {
+    hooks: Hooks<Net>,
+    _sweeps: KVec<Periodic<Sweep>>,
+}
+
+/// Why a change was refused.
+pub(crate) enum Refused {
+    /// There is one like that.
+    Exists,
+    /// There is none like that.
+    Missing,
+    /// A policy names the pool.
+    InUse,
+    /// The policies cannot be looked up.
+    Unbuilt(Unbuilt),
+    /// The hooks cannot be turned on.
+    Hooks(Error),
+}
+
+impl<E: Into<Unbuilt>> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Self::Unbuilt(error.into())
+    }
+}
+
+impl Control {
+    pub(super) fn new() -> Self {
+        Self {
+            policies: List::new(),
+            pools: KVec::new(),
+            running: None,
+            last_policy: 0,
+            last_realm: 0,
+        }
+    }
+
+    /// The policies, in the order in which they are asked.
+    pub(crate) fn policies(&self) -> &List {
+        &self.policies
+    }
+
+    /// The pools, in the order in which they were added.
+    pub(crate) fn pools(&self) -> &KVec<Arc<Pool>> {
+        &self.pools
+    }
+
+    /// The pool of a name.
+    pub(crate) fn pool(&self, name: &Name) -> Option<&Arc<Pool>> {
+        self.pools.iter().find(|pool| pool.name == *name)
+    }
+
+    /// A policy id that is free.
+    pub(crate) fn next_policy(&self) -> u32 {
+        let mut id = self.last_policy;
+        loop {
+            id = id.checked_add(1).unwrap_or(1);
+            if !self.policies.iter().any(|entry| entry.policy.id == id) {
+                return id;
+            }
+        }
+    }
+
+    /// What the bindings of the next pool are known by.
+    pub(crate) fn next_realm(&mut self) -> u64 {
+        self.last_realm = self.last_realm.wrapping_add(1);
+        self.last_realm
+    }
+
+    /// Adds a policy; turns the hooks on with the first. All or nothing.
+    pub(crate) fn add_policy(&mut self, net: &Arc<Net>, entry: Entry) -> Result<(), Refused> {
+        let (id, rank) = (entry.policy.id, entry.policy.rank());
+        if self.policies.iter().any(|other| other.policy.id == id) {
+            return Err(Refused::Exists);
+        }
+        let mut list = policy::copy(&self.policies, 1)?;
+        let place = list.iter().position(|other| other.policy.rank() > rank);
+        let entry = Arc::new(entry, GFP_KERNEL)?;
+        let place = place.unwrap_or(list.len());
+        if list.insert_within_capacity(place, entry.clone()).is_err() {
+            return Err(Refused::Unbuilt(Unbuilt::Memory));
+        }
+        let snapshot = Snapshot::build(&list)?;
+        if self.running.is_none() {
+            self.running = Some(Running::start(net).map_err(Refused::Hooks)?);
+        }
+        drop(net.rules.replace(Some(snapshot)));
+        if let Some(pool) = entry.pool() {
+            pool.policies.fetch_add(1, Ordering::Relaxed);
+        }
+        self.policies = list;
+        self.last_policy = id;
+        Ok(())
+    }
+
+    /// Deletes a policy and its flows; turns the hooks off with the last. All or nothing.
+    pub(crate) fn del_policy(&mut self, net: &Net, id: u32) -> Result<(), Refused> {
+        let place = self.policies.iter().position(|entry| entry.policy.id == id);
+        let place = place.ok_or(Refused::Missing)?;
+        let mut list = policy::copy(&self.policies, 0)?;
+        let entry = list.remove(place).map_err(|_| Refused::Missing)?;
+        let snapshot = match list.is_empty() {
+            true => None,
+            false => Some(Snapshot::build(&list)?),
+        };
+        // When this returns, no packet makes a flow by the old policies any more.
+        drop(net.rules.replace(snapshot));
+        net.flush(|flow| flow.owner().id == id);
+        if list.is_empty() {
+            self.running = None;
+        }
+        if let Some(pool) = entry.pool() {
+            pool.policies.fetch_sub(1, Ordering::Relaxed);
+        }
+        self.policies = list;
+        Ok(())
+    }
+
+    /// Adds a pool.
+    pub(crate) fn add_pool(&mut self, pool: Pool) -> Result<(), Refused> {
+        if self.pool(&pool.name).is_some() {
+            return Err(Refused::Exists);
+        }
+        let pool = Arc::new(pool, GFP_KERNEL)?;
+        Ok(self.pools.push(pool, GFP_KERNEL)?)
+    }
+
+    /// Deletes a pool that no policy names.
+    pub(crate) fn del_pool(&mut self, name: &Name) -> Result<(), Refused> {
+        let place = self.pools.iter().position(|pool| pool.name == *name);
+        let place = place.ok_or(Refused::Missing)?;
+        match self.pools.get(place) {
+            Some(pool) if pool.policies.load(Ordering::Relaxed) != 0 => Err(Refused::InUse),
+            _ => self.pools.remove(place).map(drop).map_err(|_| Refused::Missing),
+        }
+    }
+
+    pub(super) fn disable_hooks(&self) {
+        if let Some(running) = &self.running {
+            running.hooks.disable();
+        }
+    }
+
+    /// What runs, to be dropped by the caller without the mutex.
+    pub(super) fn shut(&mut self) -> Option<Running> {
+        self.running.take()
+    }
+}
+
+impl Running {
+    fn start(net: &Arc<Net>) -> Result<Self> {
+        let mut sweeps = KVec::new();
+        for shard in &net.shards {
+            let sweep = Sweep {
+                shard: shard.clone(),
+                settings: net.settings.clone(),
+                stats: net.stats.clone(),
+                next: AtomicUsize::new(0),
+            };
+            let sweep = Periodic::start(Arc::new(sweep, GFP_KERNEL)?, time::hz())?;
+            sweeps.push(sweep, GFP_KERNEL)?;
+        }
+        Ok(Self {
+            hooks: Hooks::register(&net.net, net.clone())?,
+            _sweeps: sweeps,
+        })
+    }
+}

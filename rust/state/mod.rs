@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The state of a network namespace: where the packet path and the control path meet.
+
+pub(crate) mod control;
+pub(crate) mod defaults;
+mod net;
+pub(crate) mod policy;
+pub(crate) mod pool;
+pub(crate) mod settings;
+pub(crate) mod stats;
+mod sweep;
+
+pub(crate) use net::Net;

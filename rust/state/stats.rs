@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The counters of a namespace, one per disposition of a packet.
+
+use crate::sys::counters::Counters;
+use crate::sys::uapi;
+use kernel::prelude::*;
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident = $attr:ident,)*) => {
+        /// What is counted. The number of a counter is that of its netlink attribute.
+        #[derive(Copy, Clone, Eq, PartialEq)]
+        #[repr(u32)]
+        pub(crate) enum Counter {
+            $($(#[$doc])* $name = uapi::$attr as u32,)*
+        }
+
+        /// All of them.
+        pub(crate) const ALL: &[Counter] = &[$(Counter::$name,)*];
+    };
+}
+
+counters! {
+    /// An end of the packet was translated.
+    Translated = FASTNAT_A_STATS_TRANSLATED,
+    /// An ICMP error was translated.
+    IcmpErrors = FASTNAT_A_STATS_ICMP_ERRORS,
+    /// A flow was made.
+    FlowsCreated = FASTNAT_A_STATS_FLOWS_CREATED,
+    /// A flow was idle for too long.
+    FlowsExpired = FASTNAT_A_STATS_FLOWS_EXPIRED,
+    /// A flow was removed on request.
+    FlowsFlushed = FASTNAT_A_STATS_FLOWS_FLUSHED,
+    /// A binding was made.
+    BindingsCreated = FASTNAT_A_STATS_BINDINGS_CREATED,
+    /// A flow was found in the table of another node.
+    RemoteHits = FASTNAT_A_STATS_REMOTE_HITS,
+    /// A flow between two inside hosts was made.
+    Hairpins = FASTNAT_A_STATS_HAIRPINS,
+    /// Nothing concerned the packet.
+    PassUntouched = FASTNAT_A_STATS_PASS_UNTOUCHED,
+    /// A policy exempted the packet.
+    PassExempt = FASTNAT_A_STATS_PASS_EXEMPT,
+    /// A packet of the host that could not be translated.
+    PassLocal = FASTNAT_A_STATS_PASS_LOCAL,
+    /// The protocol cannot be translated.
+    DropProtocol = FASTNAT_A_STATS_DROP_PROTOCOL,
+    /// The headers are wrong or cut short.
+    DropMalformed = FASTNAT_A_STATS_DROP_MALFORMED,
+    /// A fragment that was not reassembled.
+    DropFragment = FASTNAT_A_STATS_DROP_FRAGMENT,
+    /// No outside port is free.
+    DropPorts = FASTNAT_A_STATS_DROP_PORTS,
+    /// The output interface has no address.
+    DropAddress = FASTNAT_A_STATS_DROP_ADDRESS,
+    /// The limit of flows is reached.
+    DropMaxFlows = FASTNAT_A_STATS_DROP_MAX_FLOWS,
+    /// The limit of bindings is reached.
+    DropMaxBindings = FASTNAT_A_STATS_DROP_MAX_BINDINGS,
+    /// No memory.
+    DropMemory = FASTNAT_A_STATS_DROP_MEMORY,
+    /// Another flow uses the tuple.
+    DropConflict = FASTNAT_A_STATS_DROP_CONFLICT,
+    /// An ICMP error from inside about no flow.
+    DropIcmpNoFlow = FASTNAT_A_STATS_DROP_ICMP_NO_FLOW,
+    /// An ICMP error with a wrong checksum.
+    DropIcmpChecksum = FASTNAT_A_STATS_DROP_ICMP_CHECKSUM,
+}
+
+/// The counters of a namespace.
+pub(crate) struct Stats(Counters);
+
+impl Stats {
+    /// All zero. Sleeps.
+    pub(crate) fn new() -> Result<Self> {
+        let highest = ALL.iter().map(|counter| *counter as u32).max().unwrap_or(0);
+        Ok(Self(Counters::new(highest.wrapping_add(1))?))
+    }
+
+    /// Counts one.
+    #[inline]
+    pub(crate) fn inc(&self, counter: Counter) {
+        self.0.inc(counter as u32);
+    }
+
+    /// The sum over all CPUs.
+    pub(crate) fn sum(&self, counter: Counter) -> u64 {
+        self.0.sum(counter as u32)
+    }
+}

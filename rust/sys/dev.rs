@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Interfaces, their addresses, and the sockets of the host.
+
+use super::ffi;
+use super::hook::Context;
+use super::rcu::Rcu;
+use super::skb::Skb;
+use crate::nat::addr::{Addr, Be32, V4};
+use crate::nat::policy::IfName;
+use crate::nat::tuple::Tuple;
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+use kernel::bindings;
+use kernel::prelude::*;
+
+/// An interface, valid on the RCU read side.
+#[derive(Copy, Clone)]
+pub(crate) struct Device<'a>(NonNull<bindings::net_device>, PhantomData<&'a ()>);
+
+impl<'a> Device<'a> {
+    /// # Safety
+    ///
+    /// `ptr` is null or valid for `'a`.
+    pub(super) unsafe fn from_ptr(ptr: *mut bindings::net_device) -> Option<Self> {
+        NonNull::new(ptr).map(|ptr| Self(ptr, PhantomData))
+    }
+
+    /// The name, padded with zeroes.
+    pub(crate) fn name(&self) -> IfName {
+        let mut name = IfName::default();
+        // SAFETY: Valid for 'a; the shim writes as many bytes as `name` has.
+        unsafe { ffi::fastnat_shim_dev_name(self.0.as_ptr(), name.as_mut_ptr()) };
+        name
+    }
+
+    /// Does the interface own `addr`?
+    pub(crate) fn has_addr(&self, addr: V4) -> bool {
+        // SAFETY: Valid for 'a, under RCU.
+        unsafe { ffi::fastnat_shim_dev_has_addr(self.0.as_ptr(), wire(addr)) }
+    }
+
+    /// The address with which a masqueraded packet leaves by this interface: the one that its
+    /// next hop would see (`inet_select_addr()`); `None` if there is none.
+    pub(crate) fn masquerade_addr(&self, skb: &Skb) -> Option<V4> {
+        // SAFETY: Both are valid while the hook runs.
+        let addr = unsafe { ffi::fastnat_shim_masquerade_addr(skb.as_ptr(), self.0.as_ptr()) };
+        Some(unwire(addr)).filter(|addr| !addr.is_unspecified())
+    }
+}
+
+/// The interface of this namespace that owns the local address `addr`.
+pub(crate) fn owner_of<'a>(context: &Context<'_>, addr: V4, _rcu: Rcu<'a>) -> Option<Device<'a>> {
+    // SAFETY: The namespace is valid while the hook runs, the device under RCU.
+    unsafe { Device::from_ptr(ffi::fastnat_shim_addr_dev(context.net(), wire(addr))) }
+}
+
+/// Would a packet with this tuple, coming in, find a socket of the host?
+pub(crate) fn has_socket(skb: &Skb, context: &Context<'_>, tuple: &Tuple<V4>) -> bool {
+    // SAFETY: All pointers are valid while the hook runs, which is under RCU.
+    unsafe {
+        ffi::fastnat_shim_local_socket(
+            context.net(),
+            skb.as_ptr(),
+            tuple.proto,
+            wire(tuple.src_addr),
+            u16::from_ne_bytes(tuple.src_port.to_bytes()),
+            wire(tuple.dst_addr),
+            u16::from_ne_bytes(tuple.dst_port.to_bytes()),
+            0,
+        )
+    }
+}
+
+/// Address changes are reported to `state` while this lives.
+pub(crate) struct AddressNotifier(());
+
+impl AddressNotifier {
+    /// Sleeps.
+    pub(crate) fn register() -> Result<Self> {
+        // SAFETY: No requirements.
+        kernel::error::to_result(unsafe { ffi::fastnat_shim_addr_notifier_register() })?;
+        Ok(Self(()))
+    }
+}
+
+impl Drop for AddressNotifier {
+    fn drop(&mut self) {
+        // SAFETY: Registered.
+        unsafe { ffi::fastnat_shim_addr_notifier_unregister() };
+    }
+}
+
+fn wire(addr: V4) -> u32 {
+    u32::from_ne_bytes(addr.to_bytes())
+}
+
+/// From the kernel's `__be32`.
+pub(super) fn unwire(addr: u32) -> V4 {
+    V4(Be32::from_bytes(addr.to_ne_bytes()))
+}

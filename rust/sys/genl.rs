@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Generic netlink: requests in, refusals and replies out.
+//!
+//! The kernel has checked a request against the policy that is generated from the specification
+//! before it gets here; what is checked here is what the policy cannot say.
+
+use super::ffi;
+use super::msg::{Attr, Attrs, Message};
+use super::pernet::NetRef;
+use core::slice;
+use kernel::bindings;
+use kernel::ffi::c_int;
+use kernel::prelude::*;
+
+/// The message header and the generic header in front of the attributes.
+const HEADERS: usize = 20;
+
+/// The registered family.
+pub(crate) struct Family(());
+
+impl Family {
+    /// From here on requests come in. Sleeps.
+    pub(crate) fn register() -> Result<Self> {
+        // SAFETY: The family is static and complete.
+        kernel::error::to_result(unsafe { ffi::fastnat_shim_genl_register() })?;
+        Ok(Self(()))
+    }
+}
+
+impl Drop for Family {
+    fn drop(&mut self) {
+        // SAFETY: Registered. Waits for requests that run.
+        unsafe { ffi::fastnat_shim_genl_unregister() };
+    }
+}
+
+/// Why a request is refused.
+pub(crate) struct Refusal {
+    errno: Error,
+    message: Option<&'static CStr>,
+    attr: *const bindings::nlattr,
+    missing: Option<u32>,
+}
+
+/// What a handler of a request returns.
+pub(crate) type Answer = core::result::Result<(), Refusal>;
+
+impl Refusal {
+    /// Refuses with a reason in words.
+    pub(crate) fn new(errno: Error, message: &'static CStr) -> Self {
+        Self {
+            errno,
+            message: Some(message),
+            attr: core::ptr::null(),
+            missing: None,
+        }
+    }
+
+    /// Blames an attribute of the request, if it is there.
+    pub(crate) fn at(mut self, attr: Option<Attr<'_>>) -> Self {
+        self.attr = attr.map_or(self.attr, |attr| attr.place());
+        self
+    }
+
+    /// An attribute that has to be there is not.
+    pub(crate) fn missing(attr: u32) -> Self {
+        Self {
+            missing: Some(attr),
+            ..Self::new(EINVAL, c"a required attribute is missing")
+        }
+    }
+
+    /// # Safety
+    ///
+    /// `extack` is null or valid, and the attribute blamed is of the same request.
+    unsafe fn report(self, extack: *mut bindings::netlink_ext_ack) -> c_int {
+        // SAFETY: The caller's promise.
+        if let Some(extack) = unsafe { extack.as_mut() } {
+            if let Some(message) = self.message {
+                extack._msg = message.as_ptr().cast();
+            }
+            extack.bad_attr = self.attr;
+            extack.miss_type = self.missing.unwrap_or(0) as u16;
+        }
+        self.errno.to_errno()
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(errno: Error) -> Self {
+        Self {
+            message: None,
+            ..Self::new(errno, c"")
+        }
+    }
+}
+
+impl From<kernel::alloc::AllocError> for Refusal {
+    fn from(_: kernel::alloc::AllocError) -> Self {
+        Self::new(ENOMEM, c"not enough memory")
+    }
+}
+
+/// A request that runs.
+///
+/// # Invariants
+///
+/// `info` is valid.
+pub(crate) struct Request<'a> {
+    /// The attributes.
+    pub(crate) attrs: Attrs<'a>,
+    /// The namespace of the socket that asks.
+    pub(crate) net: NetRef,
+    info: *mut bindings::genl_info,
+}
+
+impl Request<'_> {
+    /// Sends one message back, filled by `fill`.
+    pub(crate) fn reply(&self, fill: impl FnOnce(&mut Message<'_>) -> Result) -> Answer {
+        let mut head = core::ptr::null_mut();
+        // SAFETY: `info` is valid by the invariant.
+        let skb = unsafe { ffi::fastnat_shim_reply_new(self.info, &mut head) };
+        if skb.is_null() {
+            return Err(Refusal::new(ENOMEM, c"not enough memory"));
+        }
+        // SAFETY: A new message, ours until it is sent or freed.
+        let filled = fill(&mut unsafe { Message::new(skb) });
+        // SAFETY: As above; sending passes the ownership on.
+        let sent = unsafe {
+            match filled {
+                Ok(()) => ffi::fastnat_shim_reply_send(skb, head, self.info),
+                Err(error) => {
+                    ffi::fastnat_shim_reply_free(skb);
+                    error.to_errno()
+                }
+            }
+        };
+        kernel::error::to_result(sent).map_err(Refusal::from)
+    }
+}
+
+/// Runs a handler of a request.
+///
+/// # Safety
+///
+/// `info` is that of a running doit.
+pub(crate) unsafe fn request(
+    info: *mut bindings::genl_info,
+    handler: fn(&Request<'_>) -> Answer,
+) -> c_int {
+    // SAFETY: The message is `nlmsg_len` bytes long and stays while the request runs; so does
+    // the namespace of the socket.
+    let (request, extack) = unsafe {
+        let message = (*info).nlhdr.cast::<u8>();
+        let bytes = slice::from_raw_parts(message, (*(*info).nlhdr).nlmsg_len as usize);
+        let request = Request {
+            attrs: Attrs::new(bytes.get(HEADERS..).unwrap_or_default()),
+            net: NetRef::new(ffi::fastnat_shim_info_net(info)),
+            info,
+        };
+        (request, (*info).extack)
+    };
+    match handler(&request) {
+        Ok(()) => 0,
+        // SAFETY: `extack` is that of the request.
+        Err(refusal) => unsafe { refusal.report(extack) },
+    }
+}
+
+/// A list that is being sent, in as many packets as it takes.
+///
+/// # Invariants
+///
+/// Both pointers are valid.
+pub(crate) struct Dump {
+    /// The namespace of the socket that asks.
+    pub(crate) net: NetRef,
+    skb: *mut bindings::sk_buff,
+    cb: *mut bindings::netlink_callback,
+}
+
+impl Dump {
+    /// A number that survives from packet to packet, 0 at first. There are six.
+    pub(crate) fn cursor(&mut self, index: usize) -> usize {
+        // SAFETY: By the invariant; the union is zeroed before the first call.
+        let args = unsafe { (*self.cb).__bindgen_anon_1.args };
+        args.get(index).map_or(0, |arg| *arg as usize)
+    }
+
+    /// Sets such a number.
+    pub(crate) fn set_cursor(&mut self, index: usize, value: usize) {
+        // SAFETY: By the invariant.
+        let args = unsafe { &mut (*self.cb).__bindgen_anon_1.args };
+        if let Some(arg) = args.get_mut(index) {
+            *arg = value as isize;
+        }
+    }
+
+    /// Adds an entry; false if the packet is full.
+    pub(crate) fn entry(&mut self, fill: impl FnOnce(&mut Message<'_>) -> Result) -> bool {
+        // SAFETY: By the invariant.
+        unsafe {
+            let head = ffi::fastnat_shim_dump_begin(self.skb, self.cb);
+            if head.is_null() {
+                return false;
+            }
+            let filled = fill(&mut Message::new(self.skb)).is_ok();
+            if filled {
+                ffi::fastnat_shim_dump_end(self.skb, head);
+            } else {
+                ffi::fastnat_shim_dump_cancel(self.skb, head);
+            }
+            filled
+        }
+    }
+
+    /// Lists `items`, each once, at the pace of the reader.
+    pub(crate) fn list<T>(
+        &mut self,
+        items: impl Iterator<Item = T>,
+        mut fill: impl FnMut(&mut Message<'_>, T) -> Result,
+    ) {
+        for item in items.skip(self.cursor(0)) {
+            if !self.entry(|message| fill(message, item)) {
+                return;
+            }
+            let next = self.cursor(0).wrapping_add(1);
+            self.set_cursor(0, next);
+        }
+    }
+}
+
+/// Runs a handler of a dump; answers the bytes in the packet, 0 at the end.
+///
+/// # Safety
+///
+/// The arguments are those of a running dumpit.
+pub(crate) unsafe fn dump(
+    skb: *mut bindings::sk_buff,
+    cb: *mut bindings::netlink_callback,
+    handler: fn(&mut Dump) -> Answer,
+) -> c_int {
+    // SAFETY: The namespace lives as long as the socket that asks.
+    let net = unsafe { NetRef::new(ffi::fastnat_shim_dump_net(cb)) };
+    match handler(&mut Dump { net, skb, cb }) {
+        // SAFETY: `skb` is valid.
+        Ok(()) => unsafe { (*skb).len as c_int },
+        // SAFETY: `cb` is valid, and so is its extack.
+        Err(refusal) => unsafe { refusal.report((*cb).extack) },
+    }
+}
+
+/// The symbol that the generated table of operations calls for a request.
+macro_rules! doit {
+    ($symbol:ident, $handler:path) => {
+        /// # Safety
+        ///
+        /// Called by generic netlink.
+        #[no_mangle]
+        unsafe extern "C" fn $symbol(
+            _skb: *mut kernel::bindings::sk_buff,
+            info: *mut kernel::bindings::genl_info,
+        ) -> kernel::ffi::c_int {
+            // SAFETY: `info` is that of this request.
+            unsafe { $crate::sys::genl::request(info, $handler) }
+        }
+    };
+}
+
+/// The symbol that the generated table of operations calls for a dump.
+macro_rules! dumpit {
+    ($symbol:ident, $handler:path) => {
+        /// # Safety
+        ///
+        /// Called by generic netlink.
+        #[no_mangle]
+        unsafe extern "C" fn $symbol(
+            skb: *mut kernel::bindings::sk_buff,
+            cb: *mut kernel::bindings::netlink_callback,
+        ) -> kernel::ffi::c_int {
+            // SAFETY: The arguments are those of this dump.
+            unsafe { $crate::sys::genl::dump(skb, cb, $handler) }
+        }
+    };
+}
+
+pub(crate) use {doit, dumpit};

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The netfilter hooks of a network namespace.
+
+use super::dev::Device;
+use super::ffi;
+use super::rcu::{self, Rcu};
+use super::skb::Skb;
+use core::ptr;
+use core::sync::atomic::{AtomicBool, Ordering};
+use kernel::bindings;
+use kernel::ffi::{c_uint, c_void};
+use kernel::prelude::*;
+use kernel::sync::Arc;
+
+/// `NF_INET_PRE_ROUTING`
+const PRE_ROUTING: u32 = 0;
+/// `NF_INET_POST_ROUTING`
+const POST_ROUTING: u32 = 4;
+/// After defragmentation (-400), ahead of raw (-300) and conntrack (-200).
+const PRIORITY: i32 = -395;
+/// `NFPROTO_IPV4`
+const IPV4: u8 = 2;
+
+/// What becomes of a packet.
+#[derive(Copy, Clone, Eq, PartialEq)]
+pub(crate) enum Verdict {
+    /// It goes on.
+    Accept,
+    /// The kernel frees it.
+    Drop,
+}
+
+/// Where a packet is on its way.
+///
+/// # Invariants
+///
+/// `state` is valid while the hook runs.
+pub(crate) struct Context<'a> {
+    state: &'a ffi::nf_hook_state,
+}
+
+impl<'a> Context<'a> {
+    /// The number of the hook.
+    pub(crate) fn hook(&self) -> u32 {
+        self.state.hook.into()
+    }
+
+    /// The interface the packet came in on; `None` for packets of the host itself.
+    pub(crate) fn input(&self) -> Option<Device<'a>> {
+        // SAFETY: Under the RCU of the hook the device is valid or null.
+        unsafe { Device::from_ptr(self.state.in_) }
+    }
+
+    /// The interface the packet leaves by; `None` before routing.
+    pub(crate) fn output(&self) -> Option<Device<'a>> {
+        // SAFETY: As above.
+        unsafe { Device::from_ptr(self.state.out) }
+    }
+
+    pub(super) fn net(&self) -> *mut bindings::net {
+        self.state.net
+    }
+}
+
+/// What is done with the packets of a namespace. Runs with RCU held, mostly in softirq.
+pub(crate) trait Handler: Send + Sync + 'static {
+    /// Before routing.
+    fn prerouting(&self, skb: &mut Skb, context: &Context<'_>, rcu: Rcu<'_>) -> Verdict;
+    /// After routing.
+    fn postrouting(&self, skb: &mut Skb, context: &Context<'_>, rcu: Rcu<'_>) -> Verdict;
+}
+
+/// The hooks of one namespace, on until dropped.
+///
+/// # Invariants
+///
+/// While `on`, both hooks are registered in `net` with `handler` as their private data, and this
+/// registration holds a reference to the use of defragmentation in `net`.
+pub(crate) struct Hooks<H: Handler> {
+    ops: KBox<[ffi::nf_hook_ops; 2]>,
+    net: *mut bindings::net,
+    on: AtomicBool,
+    _handler: Arc<H>,
+}
+
+// SAFETY: The C side locks registration itself, and the namespace outlives its state.
+unsafe impl<H: Handler> Send for Hooks<H> {}
+// SAFETY: As above.
+unsafe impl<H: Handler> Sync for Hooks<H> {}
+
+impl<H: Handler> Hooks<H> {
+    /// Turns defragmentation and both hooks on in the namespace of `net`. Sleeps.
+    pub(crate) fn register(net: &super::pernet::NetRef, handler: Arc<H>) -> Result<Self> {
+        let net = net.as_ptr();
+        let this = ptr::from_ref::<H>(&handler).cast_mut().cast::<c_void>();
+        let mut ops = KBox::new(
+            [
+                ops(Some(prerouting::<H>), PRE_ROUTING, this),
+                ops(Some(postrouting::<H>), POST_ROUTING, this),
+            ],
+            GFP_KERNEL,
+        )?;
+        // SAFETY: The namespace is alive; `ops` and `handler` stay until the hooks are off and a
+        // grace period has passed.
+        unsafe {
+            kernel::error::to_result(ffi::fastnat_shim_defrag_enable(net))?;
+            let err = ffi::nf_register_net_hooks(net, ops.as_mut_ptr(), 2);
+            if err != 0 {
+                ffi::fastnat_shim_defrag_disable(net);
+                kernel::error::to_result(err)?;
+            }
+        }
+        // INVARIANT: Just done.
+        Ok(Self {
+            ops,
+            net,
+            on: AtomicBool::new(true),
+            _handler: handler,
+        })
+    }
+
+    /// Turns the hooks off. Packets that are inside may still run for a grace period.
+    pub(crate) fn disable(&self) -> bool {
+        let was_on = self.on.swap(false, Ordering::AcqRel);
+        if was_on {
+            // SAFETY: By the type invariant.
+            unsafe {
+                ffi::nf_unregister_net_hooks(self.net, self.ops.as_ptr(), 2);
+                ffi::fastnat_shim_defrag_disable(self.net);
+            }
+        }
+        was_on
+    }
+}
+
+impl<H: Handler> Drop for Hooks<H> {
+    fn drop(&mut self) {
+        if self.disable() {
+            rcu::synchronize();
+        }
+    }
+}
+
+fn ops(hook: ffi::nf_hookfn, hooknum: u32, this: *mut c_void) -> ffi::nf_hook_ops {
+    ffi::nf_hook_ops {
+        hook,
+        priv_: this,
+        pf: IPV4,
+        hooknum,
+        priority: PRIORITY,
+        ..Default::default()
+    }
+}
+
+/// # Safety
+///
+/// Called by netfilter: under RCU, with the `this` of [`Hooks::register`].
+unsafe extern "C" fn prerouting<H: Handler>(
+    this: *mut c_void,
+    skb: *mut bindings::sk_buff,
+    state: *const ffi::nf_hook_state,
+) -> c_uint {
+    // SAFETY: The hook's contract; the handler lives until a grace period after the hooks.
+    unsafe { enter::<H>(this, skb, state, H::prerouting) }
+}
+
+/// # Safety
+///
+/// As [`prerouting`].
+unsafe extern "C" fn postrouting<H: Handler>(
+    this: *mut c_void,
+    skb: *mut bindings::sk_buff,
+    state: *const ffi::nf_hook_state,
+) -> c_uint {
+    // SAFETY: As above.
+    unsafe { enter::<H>(this, skb, state, H::postrouting) }
+}
+
+/// # Safety
+///
+/// As [`prerouting`].
+#[inline(always)]
+unsafe fn enter<H: Handler>(
+    this: *mut c_void,
+    skb: *mut bindings::sk_buff,
+    state: *const ffi::nf_hook_state,
+    step: impl FnOnce(&H, &mut Skb, &Context<'_>, Rcu<'_>) -> Verdict,
+) -> c_uint {
+    // SAFETY: The hook's contract.
+    let (handler, mut skb, context, rcu) = unsafe {
+        let context = Context { state: &*state };
+        (&*this.cast::<H>(), Skb::from_hook(skb), context, Rcu::held())
+    };
+    match step(handler, &mut skb, &context, rcu) {
+        Verdict::Accept => ffi::NF_ACCEPT,
+        Verdict::Drop => ffi::NF_DROP,
+    }
+}

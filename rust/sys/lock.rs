@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Spinlocks that exclude softirqs, for arrays of many.
+//!
+//! Lock order: of two of these, the one at the lower address first.
+
+use super::ffi;
+use kernel::bindings;
+use kernel::types::{NotThreadSafe, Opaque};
+
+/// Locks of different classes may be held at once, in the order in which they stand here.
+#[derive(Copy, Clone)]
+pub(crate) enum Class {
+    /// See `table::making`.
+    Making,
+    /// See `table::hash`.
+    Bucket,
+}
+
+/// A spinlock that guards what lies beside it.
+#[repr(transparent)]
+pub(crate) struct BhLock(Opaque<bindings::spinlock_t>);
+
+// SAFETY: A spinlock is made to be shared.
+unsafe impl Send for BhLock {}
+// SAFETY: As above.
+unsafe impl Sync for BhLock {}
+
+impl BhLock {
+    /// Initialises the lock of every element of a new array.
+    ///
+    /// # Safety
+    ///
+    /// Nobody has used the locks yet.
+    pub(crate) unsafe fn init_all<T>(array: &[T], class: Class, lock: impl Fn(&T) -> &BhLock) {
+        if let Some(first) = array.first() {
+            let first = lock(first).0.get();
+            // SAFETY: The locks lie one `T` apart, all in the array.
+            unsafe {
+                let init = match class {
+                    Class::Making => ffi::fastnat_shim_making_init,
+                    Class::Bucket => ffi::fastnat_shim_buckets_init,
+                };
+                init(first.cast(), core::mem::size_of::<T>(), array.len());
+            }
+        }
+    }
+
+    /// Takes the lock, bottom halves off.
+    #[inline]
+    pub(crate) fn lock(&self) -> BhGuard<'_> {
+        // SAFETY: The lock is initialised: see `init_all`.
+        unsafe { ffi::fastnat_shim_lock_bh(self.0.get()) };
+        BhGuard(self, NotThreadSafe)
+    }
+}
+
+/// The lock is held.
+pub(crate) struct BhGuard<'a>(&'a BhLock, NotThreadSafe);
+
+impl Drop for BhGuard<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: Taken by `BhLock::lock`.
+        unsafe { ffi::fastnat_shim_unlock_bh(self.0 .0.get()) };
+    }
+}
+
+/// Two locks are held, or one if both are the same.
+pub(crate) struct BhPair<'a> {
+    first: &'a BhLock,
+    second: Option<&'a BhLock>,
+    _context: NotThreadSafe,
+}
+
+impl<'a> BhPair<'a> {
+    /// Takes both in address order.
+    #[inline]
+    pub(crate) fn lock(a: &'a BhLock, b: &'a BhLock) -> Self {
+        let (first, second) = match (a.0.get() as usize).cmp(&(b.0.get() as usize)) {
+            core::cmp::Ordering::Less => (a, Some(b)),
+            core::cmp::Ordering::Equal => (a, None),
+            core::cmp::Ordering::Greater => (b, Some(a)),
+        };
+        // SAFETY: The locks are initialised, and taken in address order.
+        unsafe {
+            ffi::fastnat_shim_lock_bh(first.0.get());
+            if let Some(second) = second {
+                ffi::fastnat_shim_lock_second(second.0.get());
+            }
+        }
+        Self {
+            first,
+            second,
+            _context: NotThreadSafe,
+        }
+    }
+}
+
+impl Drop for BhPair<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: Taken by `BhPair::lock`.
+        unsafe {
+            if let Some(second) = self.second {
+                ffi::fastnat_shim_unlock(second.0.get());
+            }
+            ffi::fastnat_shim_unlock_bh(self.first.0.get());
+        }
+    }
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Everything that faces the kernel's C: `unsafe` in, safe types out.
+
+pub(crate) mod counters;
+pub(crate) mod dev;
+mod ffi;
+pub(crate) mod genl;
+pub(crate) mod hook;
+pub(crate) mod lock;
+pub(crate) mod memory;
+pub(crate) mod msg;
+pub(crate) mod node;
+pub(crate) mod pernet;
+pub(crate) mod rcu;
+pub(crate) mod skb;
+pub(crate) mod slab;
+pub(crate) mod time;
+pub(crate) mod work;
+
+/// The constants of the netlink family, from `include/uapi/linux/fastnat.h`.
+pub(crate) mod uapi {
+    pub(crate) use super::ffi::*;
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A packet as a netfilter hook of IPv4 gets it: its data begins at the IP header.
+
+use super::ffi;
+use crate::nat::rewrite::Checksum;
+use core::slice;
+use kernel::bindings;
+
+/// The packet of the running hook.
+///
+/// # Invariants
+///
+/// `ptr` is a valid packet that the running hook owns, its data begins at the IP header.
+pub(crate) struct Skb {
+    ptr: *mut bindings::sk_buff,
+}
+
+impl Skb {
+    /// # Safety
+    ///
+    /// The type invariant holds for as long as the value lives.
+    pub(super) unsafe fn from_hook(ptr: *mut bindings::sk_buff) -> Self {
+        // INVARIANT: The caller's promise.
+        Self { ptr }
+    }
+
+    pub(super) fn as_ptr(&self) -> *mut bindings::sk_buff {
+        self.ptr
+    }
+
+    /// Bytes of the whole packet, from the IP header on.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        // SAFETY: By the type invariant.
+        unsafe { (*self.ptr).len as usize }
+    }
+
+    /// The part of the packet that lies in one piece.
+    #[inline]
+    pub(crate) fn linear(&self) -> &[u8] {
+        // SAFETY: By the type invariant; `len - data_len` bytes follow `data`, and they do not
+        // move while `self` is borrowed.
+        unsafe {
+            let skb = &*self.ptr;
+            slice::from_raw_parts(skb.data, skb.len.wrapping_sub(skb.data_len) as usize)
+        }
+    }
+
+    /// Makes the first `len` bytes lie in one piece; false if they are not there, or no memory.
+    #[inline]
+    pub(crate) fn pull(&mut self, len: usize) -> bool {
+        // SAFETY: By the type invariant.
+        self.linear().len() >= len
+            || unsafe { ffi::fastnat_shim_skb_pull(self.ptr, len as u32) }
+    }
+
+    /// The first `len` bytes, owned by this packet alone; `None` if there is no memory.
+    #[inline]
+    pub(crate) fn writable(&mut self, len: usize) -> Option<&mut [u8]> {
+        // SAFETY: By the type invariant; on success `len` linear bytes are private to the packet.
+        unsafe {
+            if bindings::skb_ensure_writable(self.ptr, len as u32) != 0 {
+                return None;
+            }
+            Some(slice::from_raw_parts_mut((*self.ptr).data, len))
+        }
+    }
+
+    /// What the transport checksum field holds. To be asked before a rewrite: a sum over the
+    /// whole packet that a device left becomes invalid and is forgotten.
+    #[inline]
+    pub(crate) fn checksum(&mut self) -> Checksum {
+        // SAFETY: By the type invariant.
+        if unsafe { ffi::fastnat_shim_skb_csum_partial(self.ptr) } {
+            Checksum::Partial
+        } else {
+            Checksum::Full
+        }
+    }
+
+    /// Keeps conntrack away from the packet.
+    #[inline]
+    pub(crate) fn untrack(&mut self) {
+        // SAFETY: By the type invariant.
+        unsafe { ffi::fastnat_shim_skb_untrack(self.ptr, false) };
+    }
+
+    /// Keeps conntrack away, and drops the entry that it has begun for the packet.
+    pub(crate) fn forget_conntrack(&mut self) {
+        // SAFETY: By the type invariant.
+        unsafe { ffi::fastnat_shim_skb_untrack(self.ptr, true) };
+    }
+
+    /// Is the checksum of the ICMP message at `offset` right? `hook` says where we are.
+    pub(crate) fn icmp_checksum_ok(&mut self, hook: u32, offset: usize) -> bool {
+        // SAFETY: By the type invariant.
+        unsafe { ffi::fastnat_shim_skb_icmp_csum_ok(self.ptr, hook, offset as u32) }
+    }
+
+    /// The packet mark.
+    pub(crate) fn mark(&self) -> u32 {
+        // SAFETY: By the type invariant.
+        unsafe { ffi::fastnat_shim_skb_mark(self.ptr) }
+    }
+}

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Bindings: one inside endpoint and the outside endpoint that stands for it (RFC 4787).
+//!
+//! A binding lives while something holds it: every flow that translates by it does. The last
+//! holder unlinks it, frees its port, and leaves the memory to RCU.
+
+use super::hash::{Entry, Link};
+use super::ports::{Claim, PortMap};
+use super::shard::Shard;
+use super::{Family, Owner};
+use crate::nat::addr::Be16;
+use crate::nat::tuple::{BindKey, Endpoint, Side};
+use crate::sys::rcu::{self, Head};
+use core::mem::ManuallyDrop;
+use core::ptr::{self, NonNull};
+use core::sync::atomic::{AtomicU32, Ordering};
+use kernel::bindings::callback_head;
+use kernel::sync::Arc;
+
+/// One side of a binding, as the table holds it.
+pub(crate) struct BindEntry<A> {
+    link: Link<BindEntry<A>>,
+    key: BindKey<A>,
+}
+
+// SAFETY: Both always return the same fields; `key` is never written.
+unsafe impl<A: Family> Entry for BindEntry<A> {
+    type Key = BindKey<A>;
+
+    fn link(&self) -> &Link<Self> {
+        &self.link
+    }
+
+    fn key(&self) -> &BindKey<A> {
+        &self.key
+    }
+}
+
+/// A binding.
+///
+/// # Invariants
+///
+/// `home` and `ports` stay valid while the binding is linked: the namespace empties its tables
+/// before it drops them. While `holders` is not 0 both sides are linked in `home` and the outside
+/// port is claimed in `ports`.
+#[repr(C)]
+pub(crate) struct Binding<A: Family> {
+    // Line 1: what lookups read.
+    sides: [BindEntry<A>; 2],
+    realm: u64,
+    holders: AtomicU32,
+    owner: Arc<Owner>,
+    home: *const Shard<A>,
+    // Line 2: what only the end reads.
+    ports: *const PortMap<A>,
+    rcu: Head,
+}
+
+// SAFETY: What changes is atomic or guarded by the locks of the table.
+unsafe impl<A: Family> Send for Binding<A> {}
+// SAFETY: As above.
+unsafe impl<A: Family> Sync for Binding<A> {}
+
+/// What a new binding is made of.
+pub(crate) struct NewBinding<'a, A: Family> {
+    /// The inside endpoint.
+    pub(crate) inside: Endpoint<A>,
+    /// The protocol.
+    pub(crate) proto: u8,
+    /// The outside endpoint.
+    pub(crate) outside: Claim<'a, A>,
+    /// Which pool or policy: an inside endpoint has one binding in each realm.
+    pub(crate) realm: u64,
+    /// The policy it is made for.
+    pub(crate) owner: &'a Arc<Owner>,
+}
+
+impl<A: Family> Binding<A> {
+    /// A binding with one holder, in no table yet, and the outside port it has to free.
+    pub(super) fn new(new: NewBinding<'_, A>, home: &Shard<A>) -> Self {
+        let outside = Endpoint {
+            addr: new.outside.addr(),
+            port: Be16::from_host(new.outside.port()),
+        };
+        let side = |side, end: Endpoint<A>| BindEntry {
+            link: Link::new(),
+            key: key(side, new.proto, end),
+        };
+        let sides = [side(Side::Inside, new.inside), side(Side::Outside, outside)];
+        Self {
+            sides,
+            realm: new.realm,
+            holders: AtomicU32::new(1),
+            owner: new.owner.clone(),
+            home,
+            ports: new.outside.keep(),
+            rcu: Head::uninit(),
+        }
+    }
+
+    /// The inside endpoint.
+    #[inline]
+    pub(crate) fn inside(&self) -> Endpoint<A> {
+        let [inside, _] = &self.sides;
+        end(&inside.key)
+    }
+
+    /// The outside endpoint.
+    #[inline]
+    pub(crate) fn outside(&self) -> Endpoint<A> {
+        let [_, outside] = &self.sides;
+        end(&outside.key)
+    }
+
+    /// The protocol.
+    pub(crate) fn proto(&self) -> u8 {
+        let [inside, _] = &self.sides;
+        inside.key.proto
+    }
+
+    /// Which pool or policy it belongs to.
+    pub(crate) fn realm(&self) -> u64 {
+        self.realm
+    }
+
+    /// The policy it was made for.
+    pub(crate) fn owner(&self) -> &Arc<Owner> {
+        &self.owner
+    }
+
+    /// How many flows hold it.
+    pub(crate) fn holders(&self) -> u32 {
+        self.holders.load(Ordering::Relaxed)
+    }
+
+    /// Does anything hold it?
+    #[inline]
+    pub(crate) fn is_live(&self) -> bool {
+        self.holders() != 0
+    }
+
+    pub(super) fn sides(&self) -> &[BindEntry<A>; 2] {
+        &self.sides
+    }
+
+    pub(super) fn free_port(&self) {
+        let [_, outside] = &self.sides;
+        // SAFETY: By the type invariant.
+        unsafe { (*self.ports).free(outside.key.proto, outside.key.port.to_host()) };
+    }
+
+    fn hold(&self) -> bool {
+        let more = |holders: u32| (holders != 0).then(|| holders.wrapping_add(1));
+        let order = (Ordering::AcqRel, Ordering::Relaxed);
+        self.holders.fetch_update(order.0, order.1, more).is_ok()
+    }
+}
+
+/// The key of one side.
+#[inline]
+pub(super) fn key<A: Family>(side: Side, proto: u8, end: Endpoint<A>) -> BindKey<A> {
+    BindKey {
+        addr: end.addr,
+        port: end.port,
+        proto,
+        side,
+    }
+}
+
+fn end<A: Family>(key: &BindKey<A>) -> Endpoint<A> {
+    Endpoint {
+        addr: key.addr,
+        port: key.port,
+    }
+}
+
+impl<A: Family> BindEntry<A> {
+    /// The binding that this is a side of.
+    #[inline]
+    pub(super) fn binding(&self) -> &Binding<A> {
+        let first = match self.key.side {
+            Side::Inside => ptr::from_ref(self),
+            Side::Outside => ptr::from_ref(self).wrapping_sub(1),
+        };
+        // SAFETY: Entries exist only in the `sides` of a binding, in the order of `Side`, and
+        // `sides` is its first field.
+        unsafe { &*first.cast() }
+    }
+
+    /// Which side it is.
+    pub(super) fn side(&self) -> Side {
+        self.key.side
+    }
+}
+
+/// A binding that cannot end while this lives.
+///
+/// # Invariants
+///
+/// Counts as one of the holders.
+pub(crate) struct Held<A: Family>(NonNull<Binding<A>>);
+
+// SAFETY: The binding is shared by nature, and may be let go from anywhere.
+unsafe impl<A: Family> Send for Held<A> {}
+// SAFETY: As above.
+unsafe impl<A: Family> Sync for Held<A> {}
+
+impl<A: Family> Held<A> {
+    /// Holds a binding that a lookup has found, unless it is about to end.
+    pub(crate) fn new(binding: &Binding<A>) -> Option<Self> {
+        // INVARIANT: Counted by `hold`.
+        binding.hold().then(|| Self(NonNull::from(binding)))
+    }
+
+    /// # Safety
+    ///
+    /// The holder that the binding was made with is passed on.
+    pub(super) unsafe fn first(binding: NonNull<Binding<A>>) -> Self {
+        Self(binding)
+    }
+}
+
+impl<A: Family> core::ops::Deref for Held<A> {
+    type Target = Binding<A>;
+
+    #[inline]
+    fn deref(&self) -> &Binding<A> {
+        // SAFETY: Held, so it has not ended.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl<A: Family> Drop for Held<A> {
+    fn drop(&mut self) {
+        if self.holders.fetch_sub(1, Ordering::AcqRel) == 1 {
+            // SAFETY: By the type invariant of a binding.
+            unsafe { (*self.home).end_binding(self) };
+        }
+    }
+}
+
+/// Leaves the memory of an unlinked binding to RCU.
+///
+/// # Safety
+///
+/// The binding is in no table, has no holder, and came from the slab cache of its family.
+pub(super) unsafe fn free_later<A: Family>(binding: &Binding<A>) {
+    // SAFETY: The caller's promise; called once, by the last holder.
+    unsafe { rcu::free_later(&binding.rcu, free::<A>) };
+}
+
+/// # Safety
+///
+/// `head` is the `rcu` of a binding that nobody can reach any more.
+unsafe extern "C" fn free<A: Family>(head: *mut callback_head) {
+    let offset = core::mem::offset_of!(Binding<A>, rcu);
+    let binding = head.cast::<u8>().wrapping_sub(offset).cast::<Binding<A>>();
+    // SAFETY: The caller's promise, and `free_later`'s.
+    unsafe { A::bindings().free(NonNull::new_unchecked(binding)) };
+}
+
+/// A holder that is not let go; see [`super::flow`].
+pub(super) type Kept<A> = ManuallyDrop<Option<Held<A>>>;

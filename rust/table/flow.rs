@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Flows: what to do with the packets of one 5-tuple, in both directions.
+//!
+//! A flow translates one end: the source of the packets that go the way of the first, and so the
+//! destination of those that come back; or the other way round. Where both ends of a packet are
+//! translated (a hairpin, or dnat and snat at once) two flows follow each other.
+
+use super::binding::{Held, Kept};
+use super::hash::{Entry, Link};
+use super::{Family, Owner};
+use crate::nat::rewrite::Half;
+use crate::nat::time::{Instant, Ticks};
+use crate::nat::tuple::{Endpoint, Tuple};
+use crate::sys::rcu::{self, Head};
+use core::mem::ManuallyDrop;
+use core::ptr::{self, NonNull};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use kernel::bindings::callback_head;
+use kernel::sync::Arc;
+
+/// Which way a packet goes.
+#[repr(u8)]
+#[derive(Copy, Clone, Eq, PartialEq)]
+pub(crate) enum Direction {
+    /// The way of the first packet.
+    Orig = 0,
+    /// Back.
+    Reply = 1,
+}
+
+/// One direction of a flow, as the table holds it: all that a packet needs, in a cache line.
+#[repr(C, align(64))]
+pub(crate) struct FlowEntry<A> {
+    link: Link<FlowEntry<A>>,
+    key: Tuple<A>,
+    to: Tuple<A>,
+    seen: AtomicU32,
+    direction: Direction,
+    half: Half,
+}
+
+// SAFETY: Both always return the same fields; `key` is never written.
+unsafe impl<A: Family> Entry for FlowEntry<A> {
+    type Key = Tuple<A>;
+
+    #[inline]
+    fn link(&self) -> &Link<Self> {
+        &self.link
+    }
+
+    #[inline]
+    fn key(&self) -> &Tuple<A> {
+        &self.key
+    }
+}
+
+/// A flow.
+///
+/// # Invariants
+///
+/// Both entries are linked in the same table until `removed`, which is set once, under the locks
+/// of both buckets.
+#[repr(C)]
+pub(crate) struct Flow<A: Family> {
+    // Lines 1 and 2.
+    entries: [FlowEntry<A>; 2],
+    // Line 3: not read by packets that are only translated.
+    owner: Arc<Owner>,
+    binding: Kept<A>,
+    removed: AtomicBool,
+    source_open: AtomicBool,
+    rcu: Head,
+}
+
+// SAFETY: What changes is atomic or guarded by the locks of the table.
+unsafe impl<A: Family> Send for Flow<A> {}
+// SAFETY: As above.
+unsafe impl<A: Family> Sync for Flow<A> {}
+
+/// What a new flow is made of.
+pub(crate) struct NewFlow<'a, A: Family> {
+    /// The first packet, as it came.
+    pub(crate) orig: Tuple<A>,
+    /// Which end of it is translated.
+    pub(crate) half: Half,
+    /// To what.
+    pub(crate) to: Endpoint<A>,
+    /// The policy it lives by.
+    pub(crate) owner: &'a Arc<Owner>,
+    /// The binding it lives by.
+    pub(crate) binding: Option<Held<A>>,
+    /// Is it still open whether a source policy concerns the same packets?
+    pub(crate) source_open: bool,
+    /// Now.
+    pub(crate) now: Instant,
+}
+
+impl<A: Family> NewFlow<'_, A> {
+    pub(super) fn build(self) -> Flow<A> {
+        let (to, back) = match self.half {
+            Half::Src => (self.orig.with_src(self.to), Half::Dst),
+            Half::Dst => (self.orig.with_dst(self.to), Half::Src),
+        };
+        let entry = |key, to, direction, half| FlowEntry {
+            link: Link::new(),
+            key,
+            to,
+            seen: AtomicU32::new(self.now.0),
+            direction,
+            half,
+        };
+        Flow {
+            entries: [
+                entry(self.orig, to, Direction::Orig, self.half),
+                entry(to.reverse(), self.orig.reverse(), Direction::Reply, back),
+            ],
+            owner: self.owner.clone(),
+            binding: ManuallyDrop::new(self.binding),
+            removed: AtomicBool::new(false),
+            source_open: AtomicBool::new(self.source_open),
+            rcu: Head::uninit(),
+        }
+    }
+}
+
+impl<A: Family> FlowEntry<A> {
+    /// The end that packets of this tuple get anew.
+    #[inline]
+    pub(crate) fn half(&self) -> Half {
+        self.half
+    }
+
+    /// The packet after translation.
+    #[inline]
+    pub(crate) fn to(&self) -> &Tuple<A> {
+        &self.to
+    }
+
+    /// What that end becomes.
+    #[inline]
+    pub(crate) fn new_end(&self) -> Endpoint<A> {
+        match self.half {
+            Half::Src => self.to.src(),
+            Half::Dst => self.to.dst(),
+        }
+    }
+
+    /// Which way packets of this tuple go.
+    #[inline]
+    pub(crate) fn direction(&self) -> Direction {
+        self.direction
+    }
+
+    /// A packet was translated now: the flow's idle time begins anew. One store a tick at most.
+    #[inline]
+    pub(crate) fn touch(&self, now: Instant) {
+        if self.seen.load(Ordering::Relaxed) != now.0 {
+            self.seen.store(now.0, Ordering::Relaxed);
+        }
+    }
+
+    /// The flow that this is a direction of.
+    #[inline]
+    pub(crate) fn flow(&self) -> &Flow<A> {
+        let first = match self.direction {
+            Direction::Orig => ptr::from_ref(self),
+            Direction::Reply => ptr::from_ref(self).wrapping_sub(1),
+        };
+        // SAFETY: Entries exist only in the `entries` of a flow, in the order of `Direction`, and
+        // `entries` is its first field.
+        unsafe { &*first.cast() }
+    }
+}
+
+impl<A: Family> Flow<A> {
+    /// The entry of the way of the first packet.
+    pub(crate) fn orig(&self) -> &FlowEntry<A> {
+        let [orig, _] = &self.entries;
+        orig
+    }
+
+    /// The entry of the way back.
+    pub(crate) fn reply(&self) -> &FlowEntry<A> {
+        let [_, reply] = &self.entries;
+        reply
+    }
+
+    /// The tuple of the first packet, as it came.
+    pub(crate) fn tuple(&self) -> &Tuple<A> {
+        &self.orig().key
+    }
+
+    /// The policy it lives by.
+    pub(crate) fn owner(&self) -> &Arc<Owner> {
+        &self.owner
+    }
+
+    /// The binding it lives by.
+    pub(crate) fn binding(&self) -> Option<&Held<A>> {
+        self.binding.as_ref()
+    }
+
+    /// How long no packet has passed.
+    pub(crate) fn idle(&self, now: Instant) -> Ticks {
+        let [orig, reply] = &self.entries;
+        let since = |entry: &FlowEntry<A>| now.since(Instant(entry.seen.load(Ordering::Relaxed)));
+        since(orig).min(since(reply))
+    }
+
+    /// Is it still open whether a source policy concerns the packets of this flow as well?
+    pub(crate) fn source_open(&self) -> bool {
+        self.source_open.load(Ordering::Relaxed)
+    }
+
+    /// It has been decided.
+    pub(crate) fn close_source(&self) {
+        self.source_open.store(false, Ordering::Relaxed);
+    }
+
+    /// Lets go of the binding of a flow that never came to be.
+    pub(super) fn release(mut self) {
+        drop(self.binding.take());
+    }
+
+    /// Marks the flow removed; false if it was. Both buckets are locked.
+    pub(super) fn mark_removed(&self) -> bool {
+        !self.removed.swap(true, Ordering::Relaxed)
+    }
+}
+
+/// Lets go of the binding of an unlinked flow, and leaves its memory to RCU.
+///
+/// # Safety
+///
+/// The flow was just marked removed and unlinked by this caller, and came from the slab cache.
+pub(super) unsafe fn free_later<A: Family>(flow: &Flow<A>) {
+    if let Some(held) = flow.binding.as_ref() {
+        // SAFETY: Only the one who marks a flow removed gets here, and the `ManuallyDrop` is never
+        // dropped elsewhere: this is the flow's own holder, let go once. Readers that still see
+        // the flow may read the binding, which RCU keeps for them too.
+        drop(unsafe { ptr::read(held) });
+    }
+    // SAFETY: The caller's promise.
+    unsafe { rcu::free_later(&flow.rcu, free::<A>) };
+}
+
+/// # Safety
+///
+/// `head` is the `rcu` of a flow that nobody can reach any more.
+unsafe extern "C" fn free<A: Family>(head: *mut callback_head) {
+    let offset = core::mem::offset_of!(Flow<A>, rcu);
+    let flow = head.cast::<u8>().wrapping_sub(offset).cast::<Flow<A>>();
+    // SAFETY: The caller's promise, and `free_later`'s.
+    unsafe { A::flows().free(NonNull::new_unchecked(flow)) };
+}
+
+/// A flow that was never linked.
+///
+/// # Safety
+///
+/// It came from the slab cache, and nobody else has seen it.
+pub(super) unsafe fn discard<A: Family>(mut flow: NonNull<Flow<A>>) {
+    // SAFETY: The caller's promise.
+    unsafe {
+        drop(flow.as_mut().binding.take());
+        A::flows().free(flow);
+    }
+}
+
+const _: () = {
+    use crate::nat::addr::V4;
+    assert!(core::mem::size_of::<FlowEntry<V4>>() == 64);
+    assert!(core::mem::size_of::<Flow<V4>>() == 192);
+};

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What is remembered: bindings, flows and outside ports, in hash tables per NUMA node.
+//!
+//! Readers need only RCU. Writers take the lock of every bucket they change. Objects are unlinked
+//! under these locks and freed a grace period later.
+
+pub(crate) mod binding;
+pub(crate) mod flow;
+pub(crate) mod hash;
+pub(crate) mod making;
+pub(crate) mod ports;
+pub(crate) mod shard;
+
+use crate::nat::addr::V4;
+use crate::nat::hash::Words;
+use crate::nat::policy::IfName;
+use crate::sys::rcu;
+use crate::sys::slab::Cache;
+use binding::Binding;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use flow::Flow;
+use kernel::prelude::*;
+
+/// An address family that can be translated, with the slab caches of its objects.
+pub(crate) trait Family: Words + Send + Sync + 'static {
+    /// Where its flows come from.
+    fn flows() -> &'static Cache<Flow<Self>>;
+    /// Where its bindings come from.
+    fn bindings() -> &'static Cache<Binding<Self>>;
+}
+
+static FLOWS_V4: Cache<Flow<V4>> = Cache::new();
+static BINDINGS_V4: Cache<Binding<V4>> = Cache::new();
+
+impl Family for V4 {
+    fn flows() -> &'static Cache<Flow<V4>> {
+        &FLOWS_V4
+    }
+
+    fn bindings() -> &'static Cache<Binding<V4>> {
+        &BINDINGS_V4
+    }
+}
+
+/// The slab caches, while the module is loaded.
+pub(crate) struct Caches(());
+
+impl Caches {
+    /// Creates them. Sleeps.
+    pub(crate) fn new() -> Result<Self> {
+        FLOWS_V4.create(c"fastnat_flow")?;
+        let caches = Self(());
+        BINDINGS_V4.create(c"fastnat_binding")?;
+        Ok(caches)
+    }
+}
+
+impl Drop for Caches {
+    fn drop(&mut self) {
+        rcu::barrier();
+        // SAFETY: Every namespace has emptied its tables, and the callbacks that free have run.
+        unsafe {
+            FLOWS_V4.destroy();
+            BINDINGS_V4.destroy();
+        }
+    }
+}
+
+/// To whom flows and bindings are accounted: a policy.
+pub(crate) struct Owner {
+    /// The policy's id.
+    pub(crate) id: u32,
+    /// The output interface it asks for, where its outside endpoints belong; zeroes if any.
+    pub(crate) outside_iface: IfName,
+    /// Flows alive.
+    pub(crate) flows: AtomicU32,
+    /// Flows ever made.
+    pub(crate) hits: AtomicU64,
+}
+
+impl Owner {
+    /// Nothing yet.
+    pub(crate) fn new(id: u32, outside_iface: IfName) -> Self {
+        Self {
+            id,
+            outside_iface,
+            flows: AtomicU32::new(0),
+            hits: AtomicU64::new(0),
+        }
+    }
+
+    fn add(&self) {
+        self.hits.fetch_add(1, Ordering::Relaxed);
+        self.flows.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn sub(&self) {
+        self.flows.fetch_sub(1, Ordering::Relaxed);
+    }
+}

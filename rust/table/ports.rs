@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Which ports of an outside address are in use.
+//!
+//! There is one map per address and namespace, whoever translates to it, so that a port is never
+//! handed out twice. Ports are claimed and freed by atomic operations on a bitmap; no lock.
+
+use super::hash::{Entry, Link, Table};
+use crate::nat::hash::{siphash13, Hashed, Key, Words};
+use crate::nat::ports::{self, PortRange};
+use crate::nat::tuple::{ICMP, TCP, UDP};
+use crate::sys::rcu::Rcu;
+use core::alloc::Layout;
+use core::ptr;
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use kernel::alloc::allocator::Kmalloc;
+use kernel::alloc::{Allocator, NumaNode};
+use kernel::prelude::*;
+
+/// Words of a bitmap of all ports.
+const WORDS: usize = 1024;
+/// Claims lost to other CPUs before the search gives up.
+const TRIES: u32 = 64;
+
+type Bitmap = [AtomicU64; WORDS];
+
+/// The outside addresses of one namespace, at most `MAX_ADDRESSES`.
+pub(crate) struct PortMaps<A: Words> {
+    table: Table<PortMap<A>>,
+    count: AtomicU32,
+}
+
+/// Addresses that a namespace can translate to; each costs up to 24 KiB once used.
+const MAX_ADDRESSES: u32 = 65536;
+const BUCKETS: usize = 256;
+
+/// The key of a map.
+#[derive(Copy, Clone, Eq, PartialEq)]
+pub(crate) struct OutsideAddr<A>(A);
+
+impl<A: Words> Hashed for OutsideAddr<A> {
+    fn hash(&self, key: &Key) -> u64 {
+        let value = self.0.to_u128();
+        siphash13(key, &[value as u64, (value >> 64) as u64])
+    }
+}
+
+/// The ports of one outside address.
+///
+/// # Invariants
+///
+/// Each bitmap is null or came from `Kmalloc`; it stays until the map is dropped.
+pub(crate) struct PortMap<A> {
+    link: Link<PortMap<A>>,
+    addr: OutsideAddr<A>,
+    maps: [AtomicPtr<Bitmap>; 3],
+}
+
+// SAFETY: Both always return the same fields; `addr` is never written.
+unsafe impl<A: Words> Entry for PortMap<A> {
+    type Key = OutsideAddr<A>;
+
+    fn link(&self) -> &Link<Self> {
+        &self.link
+    }
+
+    fn key(&self) -> &OutsideAddr<A> {
+        &self.addr
+    }
+}
+
+/// A claimed port, freed when dropped.
+pub(crate) struct Claim<'a, A: Words> {
+    map: &'a PortMap<A>,
+    proto: u8,
+    port: u16,
+}
+
+impl<'a, A: Words> Claim<'a, A> {
+    /// The port.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The address it belongs to.
+    pub(crate) fn addr(&self) -> A {
+        self.map.addr.0
+    }
+
+    /// Gives up the claim without freeing the port; it is [`PortMap::free`]d later.
+    pub(super) fn keep(self) -> &'a PortMap<A> {
+        let map = self.map;
+        core::mem::forget(self);
+        map
+    }
+}
+
+impl<A: Words> Drop for Claim<'_, A> {
+    fn drop(&mut self) {
+        self.map.free(self.proto, self.port);
+    }
+}
+
+fn place(port: u16) -> (usize, u64) {
+    (usize::from(port) / 64, 1 << (port % 64))
+}
+
+/// How a port is searched for.
+pub(crate) struct Wish {
+    /// The protocol.
+    pub(crate) proto: u8,
+    /// What is allowed.
+    pub(crate) range: PortRange,
+    /// Into how many shares the ports are divided.
+    pub(crate) nodes: usize,
+    /// The share to take from; any if `None`.
+    pub(crate) node: Option<usize>,
+    /// Where the search begins.
+    pub(crate) start: u16,
+}
+
+impl<A: Words> PortMap<A> {
+    /// Claims a free port that `usable` agrees to. `None` if there is none, or no memory.
+    pub(crate) fn claim(&self, wish: &Wish, usable: impl Fn(u16) -> bool) -> Option<Claim<'_, A>> {
+        let bitmap = self.bitmap(wish.proto)?;
+        let word = |index: usize| bitmap.get(index).map_or(u64::MAX, |word| word.load(Ordering::Relaxed));
+        let mut start = wish.start;
+        for _ in 0..TRIES {
+            let port = ports::pick(word, wish.range, wish.nodes, wish.node, start)?;
+            if let Some(claim) = self.claim_one(wish.proto, port) {
+                if usable(port) {
+                    return Some(claim);
+                }
+            }
+            start = port.checked_add(1).unwrap_or(0);
+        }
+        None
+    }
+
+    /// Claims this port, if it is free.
+    pub(crate) fn claim_one(&self, proto: u8, port: u16) -> Option<Claim<'_, A>> {
+        let (word, bit) = place(port);
+        let taken = self.bitmap(proto)?.get(word)?.fetch_or(bit, Ordering::AcqRel) & bit;
+        (taken == 0).then_some(Claim {
+            map: self,
+            proto,
+            port,
+        })
+    }
+
+    /// Frees a port that a [`Claim`] has kept.
+    pub(super) fn free(&self, proto: u8, port: u16) {
+        let (word, bit) = place(port);
+        if let Some(word) = self.bitmap(proto).and_then(|bitmap| bitmap.get(word)) {
+            word.fetch_and(!bit, Ordering::AcqRel);
+        }
+    }
+
+    fn bitmap(&self, proto: u8) -> Option<&Bitmap> {
+        let slot = self.maps.get(match proto {
+            TCP => 0,
+            UDP => 1,
+            ICMP => 2,
+            _ => return None,
+        })?;
+        let bitmap = match slot.load(Ordering::Acquire) {
+            none if none.is_null() => self.new_bitmap(slot)?,
+            bitmap => bitmap,
+        };
+        // SAFETY: By the invariant.
+        Some(unsafe { &*bitmap })
+    }
+
+    #[cold]
+    fn new_bitmap(&self, slot: &AtomicPtr<Bitmap>) -> Option<*mut Bitmap> {
+        let layout = Layout::new::<Bitmap>();
+        let flags = GFP_ATOMIC | __GFP_ZERO | __GFP_NOWARN;
+        let memory = Kmalloc::alloc(layout, flags, NumaNode::NO_NODE).ok()?.cast::<Bitmap>();
+        // INVARIANT: From `Kmalloc`; zeroes are a bitmap with all ports free.
+        match slot.compare_exchange(
+            ptr::null_mut(),
+            memory.as_ptr(),
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        ) {
+            Ok(_) => Some(memory.as_ptr()),
+            Err(other) => {
+                // SAFETY: Allocated above with this layout, and nobody else has seen it.
+                unsafe { Kmalloc::free(memory.cast(), layout) };
+                Some(other)
+            }
+        }
+    }
+}
+
+impl<A> Drop for PortMap<A> {
+    fn drop(&mut self) {
+        for slot in &mut self.maps {
+            if let Some(bitmap) = ptr::NonNull::new(*slot.get_mut()) {
+                // SAFETY: By the invariant; nothing refers to the map any more.
+                unsafe { Kmalloc::free(bitmap.cast(), Layout::new::<Bitmap>()) };
+            }
+        }
+    }
+}
+
+impl<A: Words> PortMaps<A> {
+    /// No addresses yet. Sleeps.
+    pub(crate) fn new(node: i32, key: Key) -> Result<Self> {
+        Ok(Self {
+            table: Table::new(BUCKETS, node, key)?,
+            count: AtomicU32::new(0),
+        })
+    }
+
+    /// The map of an address, made now if there is none; `None` if there is no room.
+    pub(crate) fn of<'a>(&'a self, addr: A, rcu: Rcu<'a>) -> Option<&'a PortMap<A>> {
+        let key = OutsideAddr(addr);
+        if let Some(map) = self.table.find(&key, rcu, |_| true) {
+            return Some(map);
+        }
+        let fresh = KBox::new(
+            PortMap {
+                link: Link::new(),
+                addr: key,
+                maps: [const { AtomicPtr::new(ptr::null_mut()) }; 3],
+            },
+            GFP_ATOMIC | __GFP_NOWARN,
+        )
+        .ok()?;
+        let _lock = self.table.lock(&key);
+        if let Some(map) = self.table.find(&key, rcu, |_| true) {
+            return Some(map);
+        }
+        if self.count.fetch_add(1, Ordering::Relaxed) >= MAX_ADDRESSES {
+            self.count.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        // SAFETY: The bucket is locked; maps are only unlinked when `self` is dropped.
+        unsafe {
+            let fresh = &*KBox::into_raw(fresh);
+            self.table.link(fresh);
+            Some(fresh)
+        }
+    }
+}
+
+impl<A: Words> Drop for PortMaps<A> {
+    fn drop(&mut self) {
+        crate::sys::rcu::read(|rcu| {
+            for index in 0..self.table.len() {
+                // SAFETY: From `KBox::into_raw` in `of`; `&mut self` says that nobody else is here,
+                // and `visit` has read the link before.
+                self.table.visit(index, rcu, |map| unsafe {
+                    drop(KBox::from_raw(ptr::from_ref(map).cast_mut()));
+                });
+            }
+        });
+    }
+}

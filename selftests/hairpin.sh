@@ -1,0 +1,98 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Hairpin (RFC 4787 REQ-9): an inside host reaches another by its outside endpoint,
+# and each sees the other's outside endpoint.
+#
+#   client            gw                      server
+#   eth0 ---------- lan0  wan0 ---------------- eth0
+#   10.0.0.2, .3  10.0.0.1  192.0.2.1      192.0.2.2
+#   client2           |
+#   10.0.1.2 ------- lan1
+
+# shellcheck source=selftests/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+TESTS=(
+	udp_between_two_networks
+	udp_within_one_network
+	tcp_to_a_forwarded_port
+	a_large_transfer_to_a_forwarded_port
+	from_the_network_of_the_forwarded_host
+	errors_find_back
+	it_shows_as_two_flows
+	with_a_pool_too
+)
+
+# Both hosts make themselves known to the server, then talk through the outside.
+meet() {
+	local first second
+	hold a udp "$client" 10.0.0.2:4000
+	hold b udp "$1" "$2:4001"
+	first=$(say a 192.0.2.2:53)
+	second=$(say b 192.0.2.2:53)
+	like "first outside" "$first" "$3"
+	like "second outside" "$second" "$3"
+	agent tell b "$first" hello >/dev/null
+	is "first heard" "$(hear a)" "$second hello"
+	agent tell a "$second" welcome >/dev/null
+	is "second heard" "$(hear b)" "$first welcome"
+}
+
+udp_between_two_networks() {
+	local before
+	configure policy add masquerade --out wan0
+	before=$(counter hairpins)
+	meet "$client2" 10.0.1.2 '^192\.0\.2\.1:[0-9]+$'
+	at_least "hairpins" "$(counter hairpins)" $((before + 1))
+}
+
+udp_within_one_network() {
+	meet "$client" 10.0.0.3 '^192\.0\.2\.1:[0-9]+$'
+}
+
+tcp_to_a_forwarded_port() {
+	configure policy add dnat --dst 192.0.2.1 --proto tcp --dport 8080-8081 --to 10.0.0.2:80-81
+	like "the inside server saw" "$(ask tcp "$client2" - 192.0.2.1:8080)" '^192\.0\.2\.1:[0-9]+$'
+}
+
+a_large_transfer_to_a_forwarded_port() {
+	head -c 1M /dev/urandom >"$TMP/file"
+	spawn "$client" socat -U TCP4-LISTEN:81,reuseaddr OPEN:"$TMP/file"
+	comes_true "file server" 5 listening "$client" 81
+	works "download" at "$client2" timeout 15 socat -u TCP4:192.0.2.1:8081 OPEN:"$TMP/copy",creat
+	works "sameness" cmp "$TMP/file" "$TMP/copy"
+}
+
+from_the_network_of_the_forwarded_host() {
+	like "the inside server saw" "$(ask tcp "$client" 10.0.0.3:0 192.0.2.1:8080)" '^192\.0\.2\.1:[0-9]+$'
+}
+
+errors_find_back() {
+	local seen
+	hold c udp "$client" 10.0.0.2:4100
+	seen=$(say c 192.0.2.2:53)
+	agent close c >/dev/null
+	is "answer of a closed port" "$(ask udp "$client2" - "$seen")" refused
+}
+
+it_shows_as_two_flows() {
+	works "flush" fn flow flush
+	like "answer" "$(ask tcp "$client2" 10.0.1.2:4200 192.0.2.1:8080)" '^192\.0\.2\.1:'
+	is "flows" "$(flows)" 2
+}
+
+with_a_pool_too() {
+	unconfigure
+	configure pool add some --range 203.0.113.0/28
+	configure policy add snat --pool some --src 10.0.0.0/8
+	meet "$client2" 10.0.1.2 '^203\.0\.113\.[0-9]+:[0-9]+$'
+}
+
+gateway_topology
+second_client
+ip -n "$client" addr add 10.0.0.3/24 dev eth0
+start_agent
+serve udp "$server" 192.0.2.2:53
+serve tcp "$client" 10.0.0.2:80
+tests_run

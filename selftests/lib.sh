@@ -1,0 +1,313 @@
+# SPDX-License-Identifier: GPL-2.0
+# Sourced by every test: namespaces and links, programs at both ends, captures, KTAP.
+# shellcheck shell=bash
+
+set -u
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+FASTNAT=${FASTNAT:-fastnat}
+TMP=$(mktemp -d "${TMPDIR:-/tmp}/fastnat-test-XXXXXX")
+KSFT_SKIP=4
+NAMESPACES=()
+JOBS=()
+CAPTURES=0
+CAPTURE_FILE=
+FAILURES=
+AGENT=
+# The namespaces by their part in a test, see setup_ns.
+# shellcheck disable=SC2034 # every test uses some of them
+client='' client2='' twin='' stranger='' gw='' gw2='' inner='' outer='' server=''
+
+# ---- results: a test is a function; TESTS names them in order ----
+
+tests_run() {
+	local test number=0 failed=0 skipped=0
+	echo "KTAP version 1"
+	echo "1..${#TESTS[@]}"
+	for test in "${TESTS[@]}"; do
+		number=$((number + 1)) FAILURES=0 SKIPPED=
+		"$test"
+		if ((FAILURES)); then
+			failed=$((failed + 1))
+			explain
+			echo "not ok $number ${test//_/ }"
+		elif [[ $SKIPPED ]]; then
+			skipped=$((skipped + 1))
+			echo "ok $number ${test//_/ } # SKIP $SKIPPED"
+		else
+			echo "ok $number ${test//_/ }"
+		fi
+	done
+	((failed == 0)) || exit 1
+	((skipped < number)) || exit "$KSFT_SKIP"
+	exit 0
+}
+
+skip() { SKIPPED=$*; }
+skip_all() { printf 'KTAP version 1\n1..0 # SKIP %s\n' "$*"; exit "$KSFT_SKIP"; }
+note() { printf '# %s\n' "$@"; }
+
+# Outside a test nothing may fail, or the tests would judge another thing than they say.
+fail() {
+	if [[ ! $FAILURES ]]; then
+		echo "Bail out! setup: $*"
+		exit 1
+	fi
+	FAILURES=$((FAILURES + 1))
+	note "FAIL: $*"
+	return 1
+}
+
+# What the gateway thinks, when a test failed.
+explain() {
+	[[ $gw ]] || return 0
+	fn policy list 2>&1 | head -n 8 | cut -c1-150 | sed 's/^/#   policy: /'
+	fn flow list 2>&1 | head -n 12 | cut -c1-150 | sed 's/^/#   flow: /'
+	fn --json stats 2>&1 | jq -c 'del(.node) | with_entries(select(.value != 0))' 2>&1 | sed 's/^/#   stats: /'
+}
+
+# ---- expectations: the first word says what is looked at ----
+
+is() { [[ $2 == "$3" ]] || fail "$1: got '$2', want '$3'"; }
+isnt() { [[ $2 != "$3" ]] || fail "$1: got '$2', which it must not be"; }
+like() { [[ $2 =~ $3 ]] || fail "$1: got '$2', want something like $3"; }
+unlike() { [[ ! $2 =~ $3 ]] || fail "$1: got '$2', want nothing like $3"; }
+at_least() {
+	if [[ ! $2 =~ ^[0-9]+$ ]] || (($2 < $3)); then
+		fail "$1: got '$2', want at least $3"
+	fi
+}
+
+works() {
+	local what=$1 output
+	shift
+	output=$("$@" 2>&1) || fail "$what: '$*' failed: $output"
+}
+
+refuses() {
+	local what=$1 output
+	shift
+	! output=$("$@" 2>&1) || fail "$what: '$*' succeeded: $output"
+}
+
+# wait_for SECONDS CMD…: until CMD succeeds.
+wait_for() {
+	local deadline=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		((SECONDS < deadline)) || return 1
+		sleep 0.1
+	done
+}
+
+comes_true() {
+	local what=$1 seconds=$2
+	shift 2
+	wait_for "$seconds" "$@" || fail "$what: '$*' not so after $seconds s"
+}
+
+# ---- namespaces and links ----
+
+# setup_ns NAME…: a namespace for each, its unique name in the variable NAME.
+setup_ns() {
+	local var name
+	for var; do
+		name=fastnat-$var-$$
+		ip netns add "$name" || exit 1
+		NAMESPACES+=("$name")
+		printf -v "$var" %s "$name"
+		at "$name" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1 \
+			net.ipv4.icmp_ratelimit=0
+		ip -n "$name" link set lo up
+	done
+}
+
+forwarding() {
+	local ns
+	for ns; do
+		at "$ns" sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=1
+	done
+}
+
+at() { nsenter --net="/run/netns/$1" "${@:2}"; }
+
+# spawn NS CMD…: in the background, until the test ends.
+spawn() {
+	at "$@" >/dev/null 2>&1 </dev/null &
+	JOBS+=($!)
+}
+
+# cable NS1 IF1 ADDR1 NS2 IF2 ADDR2: a veth pair between two namespaces.
+cable() {
+	ip -n "$1" link add "$2" type veth peer name "$5" netns "$4" || exit 1
+	end "$1" "$2" "$3"
+	end "$4" "$5" "$6"
+}
+
+end() {
+	printf '%s\n' "addr add $3 dev $2" "link set $2 up" | ip -n "$1" -batch - || exit 1
+}
+
+route() { ip -n "$1" route replace "${@:2}" || exit 1; }
+
+# The common topology. The server knows no way to the inside network, only to
+# 203.0.113.0/24, the addresses of pools: what is not translated gets no answer.
+#
+#   client            gw                      server
+#   eth0 ---------- lan0  wan0 ---------------- eth0
+#   10.0.0.2    10.0.0.1  192.0.2.1      192.0.2.2, .3, .4
+gateway_topology() {
+	setup_ns client gw server
+	cable "$client" eth0 10.0.0.2/24 "$gw" lan0 10.0.0.1/24
+	cable "$gw" wan0 192.0.2.1/24 "$server" eth0 192.0.2.2/24
+	printf 'addr add 192.0.2.%d/24 dev eth0\n' 3 4 | ip -n "$server" -batch -
+	route "$client" default via 10.0.0.1
+	route "$server" 203.0.113.0/24 via 192.0.2.1
+	forwarding "$gw"
+}
+
+# A router on either side of the gateway, so that errors come from the way, not the end.
+#
+#   client ------------ inner ------------ gw ------------ outer ------------ server
+#   eth0             eth0  eth1         lan0  wan0         eth0  eth1            eth0
+#   10.0.0.2   10.0.0.1  10.0.9.2  10.0.9.1  192.0.2.1  .254  198.51.100.1   198.51.100.2
+routed_topology() {
+	setup_ns client inner gw outer server
+	cable "$client" eth0 10.0.0.2/24 "$inner" eth0 10.0.0.1/24
+	cable "$inner" eth1 10.0.9.2/24 "$gw" lan0 10.0.9.1/24
+	cable "$gw" wan0 192.0.2.1/24 "$outer" eth0 192.0.2.254/24
+	cable "$outer" eth1 198.51.100.1/24 "$server" eth0 198.51.100.2/24
+	route "$client" default via 10.0.0.1
+	route "$inner" default via 10.0.9.1
+	route "$gw" 10.0.0.0/24 via 10.0.9.2
+	route "$gw" default via 192.0.2.254
+	route "$outer" 203.0.113.0/24 via 192.0.2.1
+	route "$server" default via 198.51.100.1
+	forwarding "$inner" "$gw" "$outer"
+}
+
+# A second inside host, eth0 10.0.1.2, behind lan1 10.0.1.1 of the gateway.
+second_client() {
+	setup_ns client2
+	cable "$client2" eth0 10.0.1.2/24 "$gw" lan1 10.0.1.1/24
+	route "$client2" default via 10.0.1.1
+}
+
+# ---- fastnat ----
+
+fn() { "$FASTNAT" --netns "$gw" "$@"; }
+
+# configure WORDS…: must work for the rest of the test to mean anything.
+configure() {
+	local output
+	output=$(fn "$@" 2>&1) || { fail "fastnat $*: $output"; return 1; }
+}
+
+# Removes every policy, then every pool, and with them all flows.
+unconfigure() {
+	local item
+	for item in $(fn --json policy list | jq -r '.[].id'); do
+		fn policy del "$item"
+	done
+	for item in $(fn --json pool list | jq -r '.[].name'); do
+		fn pool del "$item"
+	done
+}
+
+counter() { fn --json stats | jq -r --arg name "$1" '.[$name] // -1'; }
+flows() { fn --json flow list "$@" | jq length; }
+bindings() { fn --json binding list | jq length; }
+flows_are() { [[ $(flows "${@:2}") == "$1" ]]; }
+
+load_module() {
+	[[ -d /sys/module/fastnat ]] || modprobe fastnat 2>/dev/null || insmod "$HERE/../fastnat.ko"
+}
+
+# ---- both ends: sockets in any namespace, see agent.py ----
+
+start_agent() {
+	coproc PYTHON { exec python3 -IS "$HERE/agent.py"; }
+	# Subshells are not given a coprocess's own descriptors, so duplicate them.
+	exec {TO_AGENT}>&"${PYTHON[1]}" {FROM_AGENT}<&"${PYTHON[0]}"
+	AGENT=$PYTHON_PID
+}
+
+agent() {
+	local reply
+	[[ $AGENT ]] || { echo "no agent"; return 1; }
+	printf '%s\n' "$*" >&"$TO_AGENT"
+	IFS= read -rt 40 reply <&"$FROM_AGENT" || reply="agent died"
+	printf '%s\n' "$reply"
+}
+
+# T is how long to wait for an answer; only what must stay unanswered needs another value.
+serve() { is "serve $*" "$(agent serve "$@")" ok; }
+heard() { agent heard "$@"; }
+ask() { agent ask "${T:-4}" "$@"; }
+hold() { is "hold $*" "$(agent open "${T:-4}" "$@")" ok; }
+say() { agent say "${T:-4}" "$@"; }
+hear() { agent hear "${T:-4}" "$@"; }
+silent() { T=0.8 "$@"; }
+
+# ---- captures ----
+
+# capture NAME NS IFACE FILTER: returns when tcpdump listens.
+capture() {
+	local file=$TMP/$1-$((++CAPTURES)).pcap
+	# shellcheck disable=SC2034 # for tests that look closer than captured()
+	CAPTURE_FILE=$file
+	at "$2" tcpdump -Unn --immediate-mode -i "$3" -w "$file" "($4) or ether proto 0x88b5" 2>"$file.log" &
+	JOBS+=($!)
+	printf -v "capture_$1" '%s %s %s %s' $! "$2" "$3" "$file"
+	comes_true "capture $1" 10 grep -q 'listening on' "$file.log"
+}
+
+marked() { tcpdump -nnr "$1" ether proto 0x88b5 2>/dev/null | grep -q .; }
+
+# captured NAME: ends the capture and prints its packets, leaving out none that came before.
+captured() {
+	local var=capture_$1 pid ns iface file
+	read -r pid ns iface file <<<"${!var}"
+	agent mark "$ns" "$iface" >/dev/null
+	wait_for 10 marked "$file" || note "capture $1: no marker" >&2
+	kill "$pid" 2>/dev/null
+	tcpdump -nnvvr "$file" not ether proto 0x88b5 2>/dev/null
+}
+
+# ---- large transfers with real programs ----
+
+# transfer FROM TO ADDR PORT MEGABYTES: over TCP; prints whether the SHA-256 of both ends agree.
+transfer() {
+	local receiver
+	head -c "${5}M" /dev/urandom >"$TMP/sent"
+	: >"$TMP/received"
+	at "$2" timeout 20 socat -u TCP4-LISTEN:"$4",reuseaddr OPEN:"$TMP/received" &
+	receiver=$!
+	wait_for 5 listening "$2" "$4"
+	at "$1" timeout 10 socat -u OPEN:"$TMP/sent" TCP4:"$3:$4",connect-timeout=4 2>/dev/null || kill "$receiver"
+	wait "$receiver" 2>/dev/null
+	if [[ $(sha256sum <"$TMP/received") == "$(sha256sum <"$TMP/sent")" ]]; then echo intact; else echo damaged; fi
+}
+
+listening() { at "$1" ss -Htln "sport = :$2" | grep -q .; }
+
+# ---- the end ----
+
+cleanup() {
+	local ns job
+	for job in "${JOBS[@]}" $AGENT; do
+		kill "$job" 2>/dev/null
+	done
+	for job in "${JOBS[@]}" $AGENT; do
+		wait "$job" 2>/dev/null
+	done
+	for ns in "${NAMESPACES[@]}"; do
+		ip netns del "$ns"
+	done
+	rm -rf "$TMP"
+}
+
+trap cleanup EXIT
+trap 'exit 1' INT TERM
+
+[[ $EUID == 0 ]] || skip_all "needs root"

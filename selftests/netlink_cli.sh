@@ -1,0 +1,149 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The command line: what it is told comes back, its exit codes are the documented
+# ones, and what the kernel refuses is said in the kernel's words.
+#
+#   gw: one namespace, no links
+
+# shellcheck source=selftests/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+TESTS=(
+	a_policy_comes_back_as_it_was_given
+	a_pool_comes_back_as_it_was_given
+	settings_come_back_as_they_were_given
+	every_listing_is_json_on_demand
+	a_policy_may_be_made_from_within_the_namespace
+	refusals_exit_1_and_say_why
+	nothing_changed_by_them
+	wrong_usage_exits_2
+	an_unprivileged_user_exits_4
+	without_the_module_it_exits_3
+)
+
+# status WANT CMD…: the exit status, and a word on stderr if it is not 0.
+status() {
+	local want=$1 got=0
+	shift
+	"$@" >"$TMP/out" 2>"$TMP/err" || got=$?
+	is "exit status of '${*:4}'" "$got" "$want" || note "$(head -n2 "$TMP/err")"
+	((want == 0)) || [[ -s $TMP/err ]] || fail "'${*:4}' says nothing on stderr"
+	((want == 0)) || [[ ! -s $TMP/out ]] || fail "'${*:4}' prints a result though it failed"
+}
+cli() { status "$1" "$FASTNAT" --netns "$gw" "${@:2}"; }
+
+a_policy_comes_back_as_it_was_given() {
+	configure pool add out --range 203.0.113.1
+	cli 0 policy add snat --pool out --src 10.0.0.0/8 --dst 192.0.2.0/24 --proto udp \
+		--sport 1000-2000 --dport 53 --in lan0 --out wan0 --mark 0x1/0xff --priority 77 --id 42
+	is "printed" "$(cat "$TMP/out")" "policy 42"
+	is "listed" "$(fn --json policy list | jq -cS '.[0] | del(.flows, .hits)')" "$(jq -ncS '{
+		id: 42, priority: 77, action: "snat", proto: 17, pool: "out",
+		"src-addr": "10.0.0.0", "src-prefix": 8, "dst-addr": "192.0.2.0", "dst-prefix": 24,
+		"src-port-min": 1000, "src-port-max": 2000, "dst-port-min": 53, "dst-port-max": 53,
+		"in-iface": "lan0", "out-iface": "wan0", mark: 1, "mark-mask": 255}')"
+	cli 0 policy add dnat --to 10.0.0.2:8000-8009 --dst 192.0.2.1 --proto tcp --dport 80-89 --id 43
+	is "listed" "$(fn --json policy list | jq -cS '.[] | select(.id == 43) |
+		[.action, ."to-addr", ."to-port-min", ."to-port-max", ."dst-prefix"]')" '["dnat","10.0.0.2",8000,8009,32]'
+	cli 0 policy list
+	like "as text" "$(cat "$TMP/out")" '42.*snat'
+	cli 0 policy del 42
+	cli 0 policy del 43
+	is "left" "$(fn --json policy list | jq length)" 0
+}
+
+a_pool_comes_back_as_it_was_given() {
+	cli 0 pool add big --range 203.0.113.16/28 --range 203.0.113.40-203.0.113.41 --ports 1024-2047 --preserve
+	is "listed" "$(fn --json pool list | jq -cS '.[] | select(.name == "big")')" "$(jq -ncS '{
+		name: "big", range: [{min: "203.0.113.16", max: "203.0.113.31"}, {min: "203.0.113.40", max: "203.0.113.41"}],
+		"port-min": 1024, "port-max": 2047, "port-mode": "preserve", policies: 0, bindings: 0}')"
+	cli 0 pool del big
+}
+
+settings_come_back_as_they_were_given() {
+	cli 0 config set --max-flows 1234 --max-bindings 2345 --timeout-tcp 600 --timeout-udp 60 \
+		--timeout-icmp 6 --conntrack tracked
+	is "shown" "$(fn --json config show | jq -cS 'del(.buckets)')" "$(jq -ncS '{"max-flows": 1234,
+		"max-bindings": 2345, "timeout-tcp": 600, "timeout-udp": 60, "timeout-icmp": 6, conntrack: "tracked"}')"
+	cli 0 config set --timeout-udp 61
+	is "one alone" "$(fn --json config show | jq -c '[."max-flows", ."timeout-udp"]')" '[1234,61]'
+}
+
+every_listing_is_json_on_demand() {
+	local listing
+	for listing in "policy list" "pool list" "flow list" "binding list"; do
+		# shellcheck disable=SC2086 # two words
+		is "$listing" "$(fn --json $listing | jq -r type)" array
+	done
+	is "stats" "$(fn --json stats | jq -r type)" object
+	is "config show" "$(fn --json config show | jq -r type)" object
+	is "stats has nodes" "$(fn --json stats | jq '.node[0] | has("id", "buckets", "flows", "bindings")' | sort -u)" true
+}
+
+a_policy_may_be_made_from_within_the_namespace() {
+	works "add" ip netns exec "$gw" "$FASTNAT" policy add masquerade --out wan0 --id 50
+	is "listed" "$(fn --json policy list | jq -c 'map(.id)')" '[50]'
+	works "del" ip netns exec "$gw" "$FASTNAT" policy del 50
+}
+
+state() { fn --json policy list; fn --json pool list; fn --json config show; }
+
+refusals_exit_1_and_say_why() {
+	configure policy add snat --pool out --id 60
+	state >"$TMP/before"
+	cli 1 policy add masquerade --out wan0 --id 60
+	cli 1 policy add snat --pool nosuch
+	like "says" "$(cat "$TMP/err")" '[Pp]ool'
+	cli 1 policy del 999
+	cli 1 pool add out --range 203.0.113.99
+	cli 1 pool del out
+	like "says" "$(cat "$TMP/err")" '([Pp]olic|in use|[Bb]usy)'
+	cli 1 pool del nosuch
+	cli 1 flow get --proto udp --src 10.0.0.2:1 --dst 192.0.2.2:1
+	cli 1 policy add dnat --to 10.0.0.2:80-90 --dst 192.0.2.1 --proto tcp --dport 80-81
+}
+
+nothing_changed_by_them() {
+	state >"$TMP/after"
+	works "sameness" cmp "$TMP/before" "$TMP/after"
+}
+
+wrong_usage_exits_2() {
+	cli 2 frobnicate
+	cli 2 policy
+	cli 2 policy add
+	cli 2 policy add sideways
+	cli 2 policy add masquerade --src 300.0.0.1
+	cli 2 policy add masquerade --src 10.0.0.0/33
+	cli 2 policy add masquerade --sport 70000
+	cli 2 policy add masquerade --nosuch 1
+	cli 2 policy del notanumber
+	cli 2 pool add
+	cli 2 config set --max-flows many
+	cli 0 --help
+}
+
+an_unprivileged_user_exits_4() {
+	status 4 nsenter --net="/run/netns/$gw" setpriv --reuid 65534 --regid 65534 --clear-groups "$FASTNAT" policy list
+	status 4 nsenter --net="/run/netns/$gw" setpriv --reuid 65534 --regid 65534 --clear-groups \
+		"$FASTNAT" policy add masquerade --out wan0
+	status 4 nsenter --net="/run/netns/$gw" unshare --user --map-root-user "$FASTNAT" policy add masquerade --out wan0
+	works "root of its own network" unshare --user --map-root-user --net "$FASTNAT" policy add masquerade --out wan0
+}
+
+# The module must not come back by itself while that is tried.
+without_the_module_it_exits_3() {
+	local modprobe
+	modprobe=$(cat /proc/sys/kernel/modprobe)
+	[[ -e /sys/module/fastnat/refcnt ]] || { skip "fastnat is not a module here"; return; }
+	echo /bin/false >/proc/sys/kernel/modprobe
+	works "rmmod" rmmod fastnat
+	cli 3 policy list
+	echo "$modprobe" >/proc/sys/kernel/modprobe
+	works "load" load_module
+	cli 0 policy list
+}
+
+setup_ns gw
+tests_run

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `fastnat policy`.
+
+use clap::{Args, Subcommand};
+use fastnat_netlink::Proto;
+use fastnat_netlink::generated::{Policy as Attributes, PolicyAction};
+
+use crate::parse::{Endpoint, Iface, Mark, PoolName, Ports, Prefix};
+
+const ADD_EXAMPLES: &str = "\
+Examples:
+  fastnat policy add masquerade --out eth0
+  fastnat policy add snat --pool web --src 10.0.0.0/8 --out eth0
+  fastnat policy add no-snat --dst 192.168.0.0/16 --priority 100
+  fastnat policy add dnat --to 10.0.0.80:8080 --dst 203.0.113.7 --proto tcp --dport 80
+  fastnat policy add dnat --to 10.0.0.80:9000-9099 --proto udp --dport 5000-5099 --in eth0";
+
+/// What to do with policies.
+#[derive(Debug, Subcommand)]
+pub enum Policy {
+    /// Add a policy and print its id
+    #[command(subcommand, after_help = ADD_EXAMPLES)]
+    Add(Action),
+    /// Delete policies and the flows that live by them
+    #[command(after_help = "Example:\n  fastnat policy del 3 4")]
+    Del {
+        /// Ids of the policies
+        #[arg(required = true, value_name = "ID", value_parser = clap::value_parser!(u32).range(1..))]
+        ids: Vec<u32>,
+    },
+    /// List the policies in the order in which they are asked
+    #[command(after_help = "Example:\n  fastnat --json policy list")]
+    List,
+}
+
+impl Policy {
+    /// Its word on the command line.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Add(_) => "add",
+            Self::Del { .. } => "del",
+            Self::List => "list",
+        }
+    }
+}
+
+/// What a policy does.
+#[derive(Debug, Subcommand)]
+pub enum Action {
+    /// Translate the source to an endpoint of a pool
+    #[command(after_help = "Example:\n  \
+        fastnat policy add snat --pool web --src 10.0.0.0/8 --out eth0")]
+    Snat {
+        /// Pool of outside addresses and ports
+        #[arg(long, value_name = "NAME")]
+        pool: PoolName,
+        /// Which flows.
+        #[command(flatten)]
+        matches: Matches,
+    },
+    /// Translate the source to the address of the output interface
+    #[command(after_help = "Example:\n  fastnat policy add masquerade --out eth0")]
+    Masquerade {
+        /// Pool whose ports and port mode to use; its addresses do not matter
+        #[arg(long, value_name = "NAME")]
+        pool: Option<PoolName>,
+        /// Which flows.
+        #[command(flatten)]
+        matches: Matches,
+    },
+    /// Translate the destination to a given endpoint
+    #[command(after_help = "Examples:\n  \
+        fastnat policy add dnat --to 10.0.0.80 --dst 203.0.113.7 --proto tcp --dport 80\n  \
+        fastnat policy add dnat --to 10.0.0.80:9000-9099 --proto udp --dport 5000-5099")]
+    Dnat {
+        /// New destination; without a port the port stays; matched ports map one to one onto a
+        /// range that starts at the given port
+        #[arg(long, value_name = "ADDR[:PORT[-PORT]]")]
+        to: Endpoint,
+        /// Which flows.
+        #[command(flatten)]
+        matches: Matches,
+    },
+    /// Leave the source alone and ask no later source policy
+    #[command(
+        after_help = "Example:\n  fastnat policy add no-snat --dst 192.168.0.0/16 \
+        --priority 100"
+    )]
+    NoSnat {
+        /// Which flows.
+        #[command(flatten)]
+        matches: Matches,
+    },
+    /// Leave the destination alone and ask no later destination policy
+    #[command(
+        after_help = "Example:\n  fastnat policy add no-dnat --src 10.0.0.0/8 --priority 100"
+    )]
+    NoDnat {
+        /// Which flows.
+        #[command(flatten)]
+        matches: Matches,
+    },
+}
+
+/// Which flows a policy is for; what is not given matches everything.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Matches")]
+pub struct Matches {
+    /// Source addresses
+    #[arg(long, value_name = "PREFIX")]
+    pub src: Option<Prefix>,
+    /// Destination addresses
+    #[arg(long, value_name = "PREFIX")]
+    pub dst: Option<Prefix>,
+    /// Protocol: tcp, udp, icmp or a number
+    #[arg(long)]
+    pub proto: Option<Proto>,
+    /// Source ports
+    #[arg(long, value_name = "PORT[-PORT]")]
+    pub sport: Option<Ports>,
+    /// Destination ports
+    #[arg(long, value_name = "PORT[-PORT]")]
+    pub dport: Option<Ports>,
+    /// Input interface, which need not exist yet
+    #[arg(long = "in", value_name = "IF")]
+    pub in_iface: Option<Iface>,
+    /// Output interface, which need not exist yet
+    #[arg(long = "out", value_name = "IF")]
+    pub out_iface: Option<Iface>,
+    /// Packet mark, under a mask if given; decimal, or hexadecimal with 0x
+    #[arg(long, value_name = "VALUE[/MASK]")]
+    pub mark: Option<Mark>,
+    /// Lower numbers are asked first; ties go to the lower id [default: 1000]
+    #[arg(long, value_name = "N", help_heading = "Policy options")]
+    pub priority: Option<u32>,
+    /// Id of the policy; the kernel picks a free one otherwise
+    #[arg(long, value_name = "N", help_heading = "Policy options",
+        value_parser = clap::value_parser!(u32).range(1..))]
+    pub id: Option<u32>,
+}
+
+impl Action {
+    /// The attributes of the request.
+    pub fn attributes(self) -> Attributes {
+        match self {
+            Self::Snat { pool, matches } => {
+                let attributes = matches.attributes(PolicyAction::Snat);
+                Attributes {
+                    pool: Some(pool.0),
+                    ..attributes
+                }
+            }
+            Self::Masquerade { pool, matches } => {
+                let attributes = matches.attributes(PolicyAction::Masquerade);
+                Attributes {
+                    pool: pool.map(|name| name.0),
+                    ..attributes
+                }
+            }
+            Self::Dnat { to, matches } => Attributes {
+                to_addr: Some(to.addr),
+                to_port_min: to.ports.map(|ports| ports.min),
+                to_port_max: to.ports.and_then(Ports::max_if_range),
+                ..matches.attributes(PolicyAction::Dnat)
+            },
+            Self::NoSnat { matches } => matches.attributes(PolicyAction::NoSnat),
+            Self::NoDnat { matches } => matches.attributes(PolicyAction::NoDnat),
+        }
+    }
+}
+
+impl Matches {
+    fn attributes(self, action: PolicyAction) -> Attributes {
+        Attributes {
+            id: self.id,
+            priority: self.priority,
+            action: Some(action),
+            proto: self.proto,
+            src_addr: self.src.map(|prefix| prefix.addr),
+            src_prefix: self.src.map(|prefix| prefix.len),
+            dst_addr: self.dst.map(|prefix| prefix.addr),
+            dst_prefix: self.dst.map(|prefix| prefix.len),
+            src_port_min: self.sport.map(|ports| ports.min),
+            src_port_max: self.sport.and_then(Ports::max_if_range),
+            dst_port_min: self.dport.map(|ports| ports.min),
+            dst_port_max: self.dport.and_then(Ports::max_if_range),
+            in_iface: self.in_iface.map(|name| name.0),
+            out_iface: self.out_iface.map(|name| name.0),
+            mark: self.mark.map(|mark| mark.value),
+            mark_mask: self.mark.and_then(|mark| mark.mask),
+            ..Attributes::default()
+        }
+    }
+}

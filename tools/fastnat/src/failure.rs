@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What can go wrong, what is said about it, and the exit status.
+
+use std::io;
+
+use fastnat_netlink::{Error, Refusal};
+use nix::errno::Errno;
+
+/// Why the command was not done.
+#[derive(Debug)]
+pub enum Failure {
+    /// The client or the kernel.
+    Netlink(Error),
+    /// The client or the kernel, about one of several things asked for.
+    About(String, Error),
+    /// The network namespace cannot be entered.
+    Netns(String, Errno),
+    /// The output cannot be written.
+    Output(io::Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Netlink(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Output(error.into())
+    }
+}
+
+const NOT_LOADED: &str = "the kernel module is not loaded; load it with: modprobe fastnat";
+const NO_PERMISSION: &str = "no permission: CAP_NET_ADMIN in this network namespace is needed";
+
+impl Failure {
+    /// Whether the reader of the output went away, which is its right.
+    pub fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// The exit status: 3 module not loaded, 4 no permission, 1 everything else. (2, wrong usage,
+    /// is found out before anything can fail.)
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Netlink(Error::NotLoaded) | Self::About(_, Error::NotLoaded) => 3,
+            Self::Netns(_, Errno::EPERM | Errno::EACCES) => 4,
+            _ if self.is_permission() => 4,
+            _ => 1,
+        }
+    }
+
+    fn is_permission(&self) -> bool {
+        match self {
+            Self::Netlink(error) | Self::About(_, error) => {
+                matches!(error, Error::Refused(refusal) if refusal.errno == Errno::EPERM as i32)
+            }
+            _ => false,
+        }
+    }
+
+    /// The message, where `context` is the command, as in `policy add`.
+    pub fn describe(&self, context: &str) -> String {
+        match self {
+            Self::Netlink(Error::NotLoaded) | Self::About(_, Error::NotLoaded) => NOT_LOADED.into(),
+            _ if self.is_permission() => format!("{context}: {NO_PERMISSION}"),
+            Self::Netlink(error) => format!("{context}: {}", netlink(error)),
+            Self::About(thing, error) => format!("{context} {thing}: {}", netlink(error)),
+            Self::Netns(name, errno) => format!("network namespace {name}: {}", namespace(*errno)),
+            Self::Output(error) => format!("{context}: cannot write the output: {error}"),
+        }
+    }
+}
+
+fn netlink(error: &Error) -> String {
+    match error {
+        Error::Refused(refusal) => refused(refusal),
+        other => other.to_string(),
+    }
+}
+
+/// The kernel's message, the attribute and the error, as far as they are known.
+fn refused(refusal: &Refusal) -> String {
+    let errno = Errno::from_raw(refusal.errno).desc();
+    let about = match &refusal.attribute {
+        Some(name) if refusal.missing => format!("missing attribute {name}"),
+        Some(name) => format!("attribute {name}"),
+        None => String::new(),
+    };
+    match (&refusal.message, about.is_empty()) {
+        (Some(message), true) => format!("{message}: {errno}"),
+        (Some(message), false) => format!("{message} ({about}): {errno}"),
+        (None, true) => errno.into(),
+        (None, false) => format!("{about}: {errno}"),
+    }
+}
+
+fn namespace(errno: Errno) -> &'static str {
+    match errno {
+        Errno::ENOENT => "there is none of this name in /run/netns",
+        Errno::EPERM | Errno::EACCES => "no permission: CAP_SYS_ADMIN is needed to enter it",
+        other => other.desc(),
+    }
+}

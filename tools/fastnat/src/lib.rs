@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The command `fastnat`: configures and observes the kernel module.
+//!
+//! The arguments ([`cli`]) become one or more requests ([`run`]), whose replies are printed as text
+//! or JSON ([`output`], [`show`]).
+
+pub mod cli;
+pub mod failure;
+pub mod netns;
+pub mod output;
+pub mod parse;
+pub mod run;
+pub mod show;

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! From arguments to requests and from replies to output.
+
+use std::io;
+
+use clap::CommandFactory;
+use fastnat_netlink::generated::{self, Command};
+use fastnat_netlink::{Attributes, Client, Error};
+
+use crate::cli::{Cli, Noun, config, flow, policy, pool};
+use crate::failure::Failure;
+use crate::netns;
+use crate::output::{Nothing, Output, Text};
+use crate::show;
+
+/// A client and where its replies go.
+struct Session {
+    client: Client,
+    output: Output,
+    context: String,
+}
+
+/// Does what the command line says.
+pub fn run(cli: Cli) -> Result<(), Failure> {
+    if let Noun::Completions { shell } = cli.noun {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Cli::command(), "fastnat", &mut script);
+        return Ok(io::Write::write_all(&mut io::stdout(), &script)?);
+    }
+    if let Some(name) = &cli.global.netns {
+        netns::enter(name)?;
+    }
+    let session = Session {
+        client: Client::open()?,
+        output: Output::new(cli.global.json),
+        context: cli.noun.context(),
+    };
+    session.noun(cli.noun)
+}
+
+impl Session {
+    fn noun(self, noun: Noun) -> Result<(), Failure> {
+        match noun {
+            Noun::Policy(verb) => self.policy(verb),
+            Noun::Pool(verb) => self.pool(verb),
+            Noun::Flow(verb) => self.flow(verb),
+            Noun::Binding(flow::Binding::List) => self.list(Command::BindingGet, show::Bindings),
+            Noun::Stats { all } => self.get(Command::StatsGet, |stats| show::Stats { stats, all }),
+            Noun::Config(verb) => self.config(verb),
+            Noun::Completions { .. } => Ok(()),
+        }
+    }
+
+    fn policy(mut self, verb: policy::Policy) -> Result<(), Failure> {
+        match verb {
+            policy::Policy::Add(action) => {
+                let reply = self.ask(Command::PolicyAdd, &action.attributes())?;
+                self.output.print(&show::Added(reply))
+            }
+            policy::Policy::Del { ids } => {
+                for id in ids {
+                    let request = generated::Policy {
+                        id: Some(id),
+                        ..Default::default()
+                    };
+                    self.tell(Command::PolicyDel, &request)
+                        .map_err(|error| Failure::About(id.to_string(), error))?;
+                }
+                self.output.print(&Nothing {})
+            }
+            policy::Policy::List => self.list(Command::PolicyGet, show::Policies),
+        }
+    }
+
+    fn pool(self, verb: pool::Pool) -> Result<(), Failure> {
+        match verb {
+            pool::Pool::Add(add) => self.change(Command::PoolAdd, &add.attributes()),
+            pool::Pool::Del { name } => {
+                let request = generated::Pool {
+                    name: Some(name.0),
+                    ..Default::default()
+                };
+                self.change(Command::PoolDel, &request)
+            }
+            pool::Pool::List => self.list(Command::PoolGet, show::Pools),
+        }
+    }
+
+    fn flow(mut self, verb: flow::Flow) -> Result<(), Failure> {
+        match verb {
+            flow::Flow::List(filter) => self.list(Command::FlowGet, |mut flows| {
+                flows.retain(|flow| filter.wants(flow));
+                show::Flows(flows)
+            }),
+            flow::Flow::Get(get) => {
+                let reply = self.ask(Command::FlowGet, &get.attributes())?;
+                self.output.print(&show::Flow(reply))
+            }
+            flow::Flow::Flush(filter) => {
+                let reply = self.ask(Command::FlowFlush, &filter.attributes())?;
+                self.output.print(&show::Flushed(reply))
+            }
+        }
+    }
+
+    fn config(self, verb: config::Config) -> Result<(), Failure> {
+        match verb {
+            config::Config::Show => self.get(Command::ConfigGet, show::Config),
+            config::Config::Set(set) => self.change(Command::ConfigSet, &set.attributes()),
+        }
+    }
+
+    /// Prints the list that `command` gives.
+    fn list<A: Attributes, T: Text>(
+        mut self,
+        command: Command,
+        show: impl FnOnce(Vec<A>) -> T,
+    ) -> Result<(), Failure> {
+        let items = self.client.dump(command)?;
+        self.output.print(&show(items))
+    }
+
+    /// Prints the one thing that `command` gives.
+    fn get<A: Attributes, T: Text>(
+        mut self,
+        command: Command,
+        show: impl FnOnce(A) -> T,
+    ) -> Result<(), Failure> {
+        let reply = self.ask(command, &A::default())?;
+        self.output.print(&show(reply))
+    }
+
+    /// Changes something and prints nothing.
+    fn change(mut self, command: Command, request: &impl Attributes) -> Result<(), Failure> {
+        self.tell(command, request)?;
+        self.output.print(&Nothing {})
+    }
+
+    /// Asks for a reply of the same attribute set.
+    fn ask<A: Attributes>(&mut self, command: Command, request: &A) -> Result<A, Error> {
+        let reply = self.client.request(command, request)?;
+        self.warn();
+        reply.ok_or_else(|| Error::Malformed("no reply".into()))
+    }
+
+    fn tell<A: Attributes>(&mut self, command: Command, request: &A) -> Result<(), Error> {
+        self.client.request::<A>(command, request)?;
+        self.warn();
+        Ok(())
+    }
+
+    fn warn(&mut self) {
+        for warning in self.client.take_warnings() {
+            eprintln!("fastnat: {}: {warning}", self.context);
+        }
+    }
+}

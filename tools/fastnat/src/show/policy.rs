@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Policies.
+
+use std::io::{self, Write};
+use std::net::Ipv4Addr;
+
+use fastnat_netlink::generated::{Policy, PolicyAction};
+use serde::Serialize;
+
+use super::{or_empty, titles};
+use crate::output::{Align, Text, table};
+
+/// The reply to `policy add`.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub struct Added(pub Policy);
+
+impl Text for Added {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "policy {}", or_empty(self.0.id))
+    }
+}
+
+/// The policies, in the order in which they are asked.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub struct Policies(pub Vec<Policy>);
+
+const ALIGN: [Align; 7] = [
+    Align::Right,
+    Align::Right,
+    Align::Left,
+    Align::Left,
+    Align::Left,
+    Align::Right,
+    Align::Right,
+];
+
+impl Text for Policies {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut rows = titles(&["ID", "PRIORITY", "ACTION", "MATCH", "TO", "FLOWS", "HITS"]);
+        rows.extend(self.0.iter().map(row));
+        table(out, &ALIGN, &rows)
+    }
+}
+
+fn row(policy: &Policy) -> Vec<String> {
+    vec![
+        or_empty(policy.id),
+        or_empty(policy.priority),
+        or_empty(policy.action),
+        matches(policy),
+        target(policy),
+        or_empty(policy.flows),
+        or_empty(policy.hits),
+    ]
+}
+
+/// What the policy matches, in the words of the command line.
+fn matches(policy: &Policy) -> String {
+    let parts = [
+        ("src", prefix(policy.src_addr, policy.src_prefix)),
+        ("dst", prefix(policy.dst_addr, policy.dst_prefix)),
+        ("proto", policy.proto.map(|proto| proto.to_string())),
+        ("sport", ports(policy.src_port_min, policy.src_port_max)),
+        ("dport", ports(policy.dst_port_min, policy.dst_port_max)),
+        ("in", policy.in_iface.clone()),
+        ("out", policy.out_iface.clone()),
+        ("mark", mark(policy)),
+    ];
+    let parts = parts
+        .into_iter()
+        .filter_map(|(word, value)| Some(format!("{word} {}", value?)));
+    let text = parts.collect::<Vec<_>>().join(" ");
+    if text.is_empty() { "any".into() } else { text }
+}
+
+fn prefix(addr: Option<Ipv4Addr>, len: Option<u8>) -> Option<String> {
+    Some(match len {
+        None | Some(32) => addr?.to_string(),
+        Some(len) => format!("{}/{len}", addr?),
+    })
+}
+
+/// A port, or a range of them.
+pub(super) fn ports(min: Option<u16>, max: Option<u16>) -> Option<String> {
+    let min = min?;
+    Some(match max {
+        Some(max) if max != min => format!("{min}-{max}"),
+        _ => min.to_string(),
+    })
+}
+
+fn mark(policy: &Policy) -> Option<String> {
+    let value = policy.mark?;
+    Some(match policy.mark_mask {
+        None | Some(u32::MAX) => format!("{value:#x}"),
+        Some(mask) => format!("{value:#x}/{mask:#x}"),
+    })
+}
+
+fn target(policy: &Policy) -> String {
+    if policy.action == Some(PolicyAction::Dnat) {
+        let addr = or_empty(policy.to_addr);
+        return match ports(policy.to_port_min, policy.to_port_max) {
+            Some(ports) => format!("{addr}:{ports}"),
+            None => addr,
+        };
+    }
+    policy
+        .pool
+        .as_ref()
+        .map(|name| format!("pool {name}"))
+        .unwrap_or_default()
+}

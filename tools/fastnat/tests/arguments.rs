@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the command line accepts, and the requests it makes.
+
+use clap::{CommandFactory, Parser};
+use fastnat::cli::{Cli, Noun, config, flow, policy, pool};
+use fastnat_netlink::Proto;
+use fastnat_netlink::generated::{Policy, PolicyAction, Pool, PortMode, Range, Tuple};
+
+fn noun(line: &str) -> Noun {
+    Cli::try_parse_from(line.split_whitespace())
+        .unwrap_or_else(|error| panic!("{error}"))
+        .noun
+}
+
+/// The message of wrong usage; its exit status is 2.
+fn refused(line: &str) -> String {
+    let error = Cli::try_parse_from(line.split_whitespace()).expect_err(line);
+    assert_eq!(error.exit_code(), 2, "{line}");
+    error.to_string()
+}
+
+fn added_policy(line: &str) -> Policy {
+    match noun(line) {
+        Noun::Policy(policy::Policy::Add(action)) => action.attributes(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn added_pool(line: &str) -> Pool {
+    match noun(line) {
+        Noun::Pool(pool::Pool::Add(add)) => add.attributes(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_definition_is_sound() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn snat_with_every_match() {
+    let policy = added_policy(
+        "fastnat policy add snat --pool web --src 10.0.0.0/8 --dst 192.0.2.1 --proto tcp \
+         --sport 1024-65535 --dport 443 --in lan0 --out eth0 --mark 0x10/0xff --priority 5 --id 9",
+    );
+    let expected = Policy {
+        id: Some(9),
+        priority: Some(5),
+        action: Some(PolicyAction::Snat),
+        proto: Some(Proto::TCP),
+        src_addr: Some([10, 0, 0, 0].into()),
+        src_prefix: Some(8),
+        dst_addr: Some([192, 0, 2, 1].into()),
+        dst_prefix: Some(32),
+        src_port_min: Some(1024),
+        src_port_max: Some(65535),
+        dst_port_min: Some(443),
+        in_iface: Some("lan0".into()),
+        out_iface: Some("eth0".into()),
+        mark: Some(0x10),
+        mark_mask: Some(0xff),
+        pool: Some("web".into()),
+        ..Policy::default()
+    };
+    assert_eq!(policy, expected);
+}
+
+#[test]
+fn what_is_not_given_is_not_sent() {
+    let masquerade = added_policy("fastnat policy add masquerade");
+    assert_eq!(masquerade, action(PolicyAction::Masquerade));
+    assert_eq!(
+        added_policy("fastnat policy add no-snat"),
+        action(PolicyAction::NoSnat)
+    );
+    assert_eq!(
+        added_policy("fastnat policy add no-dnat"),
+        action(PolicyAction::NoDnat)
+    );
+    assert_eq!(added_pool("fastnat pool add p").name.as_deref(), Some("p"));
+}
+
+fn action(action: PolicyAction) -> Policy {
+    Policy {
+        action: Some(action),
+        ..Policy::default()
+    }
+}
+
+#[test]
+fn dnat_targets() {
+    let target = |to: &str| {
+        let policy = added_policy(&format!("fastnat policy add dnat --to {to}"));
+        (
+            policy.to_addr.map(|addr| addr.to_string()),
+            policy.to_port_min,
+            policy.to_port_max,
+        )
+    };
+    let addr = || Some("10.0.0.80".to_string());
+    assert_eq!(target("10.0.0.80"), (addr(), None, None));
+    assert_eq!(target("10.0.0.80:8080"), (addr(), Some(8080), None));
+    assert_eq!(
+        target("10.0.0.80:9000-9099"),
+        (addr(), Some(9000), Some(9099))
+    );
+}
+
+#[test]
+fn pools() {
+    let pool = added_pool(
+        "fastnat pool add big --range 203.0.113.7 --range 203.0.113.16/28 \
+         --range 198.51.100.1-198.51.100.9 --ports 1024-2047 --preserve",
+    );
+    let range = |min: [u8; 4], max: Option<[u8; 4]>| Range {
+        addr_min: Some(min.into()),
+        addr_max: max.map(Into::into),
+    };
+    let expected = Pool {
+        name: Some("big".into()),
+        range: vec![
+            range([203, 0, 113, 7], None),
+            range([203, 0, 113, 16], Some([203, 0, 113, 31])),
+            range([198, 51, 100, 1], Some([198, 51, 100, 9])),
+        ],
+        port_min: Some(1024),
+        port_max: Some(2047),
+        port_mode: Some(PortMode::Preserve),
+        ..Pool::default()
+    };
+    assert_eq!(pool, expected);
+}
+
+#[test]
+fn flows() {
+    let line = "fastnat flow get --proto icmp --src 10.0.0.2:77 --dst 198.51.100.9";
+    let Noun::Flow(flow::Flow::Get(get)) = noun(line) else {
+        panic!("{line}")
+    };
+    let tuple = Tuple {
+        src_addr: Some([10, 0, 0, 2].into()),
+        src_port: Some(77),
+        dst_addr: Some([198, 51, 100, 9].into()),
+        dst_port: Some(0),
+    };
+    assert_eq!(get.attributes().orig, Some(tuple));
+    let Noun::Flow(flow::Flow::Flush(filter)) = noun("fastnat flow flush --policy 3") else {
+        panic!("flush");
+    };
+    assert_eq!(
+        (filter.attributes().policy, filter.attributes().proto),
+        (Some(3), None)
+    );
+}
+
+#[test]
+fn settings() {
+    let Noun::Config(config::Config::Set(set)) =
+        noun("fastnat config set --timeout-udp 120 --conntrack tracked")
+    else {
+        panic!("set");
+    };
+    let json = serde_json::to_string(&set.attributes()).unwrap();
+    assert_eq!(json, r#"{"timeout-udp":120,"conntrack":"tracked"}"#);
+}
+
+#[test]
+fn global_options_stand_anywhere() {
+    let cli = Cli::try_parse_from("fastnat flow list --json -n gw".split(' ')).unwrap();
+    assert!(cli.global.json);
+    assert_eq!(cli.global.netns.as_deref(), Some("gw"));
+    assert_eq!(cli.noun.context(), "flow list");
+}
+
+#[test]
+fn mistakes_are_explained() {
+    let cases = [
+        (
+            "policy add masquerade --src 10.0.0.1/8",
+            "the prefix is 10.0.0.0/8",
+        ),
+        (
+            "policy add masquerade --src 10.0.0.0/33",
+            "not a prefix length",
+        ),
+        ("policy add masquerade --src fd00::1", "only IPv4"),
+        (
+            "policy add masquerade --sport 20-10",
+            "ends before it begins",
+        ),
+        ("policy add masquerade --sport 70000", "not a port"),
+        (
+            "policy add masquerade --proto sctpx",
+            "tcp, udp, icmp or a number",
+        ),
+        ("policy add masquerade --mark 0x100/0xff", "never match"),
+        (
+            "policy add masquerade --out an-interface-too-long",
+            "1 to 15 characters",
+        ),
+        ("policy add masquerade --id 0", "0 is not in 1.."),
+        ("policy add snat", "--pool <NAME>"),
+        ("policy add dnat --dport 80", "--to <ADDR[:PORT[-PORT]]>"),
+        ("policy add dnat --to 10.0.0.1:0", "port 0"),
+        ("policy del", "<ID>"),
+        (
+            "pool add p --range 1.1.1.9-1.1.1.1",
+            "ends before it begins",
+        ),
+        ("pool add p --ports 0-10", "port 0"),
+        ("config set", "config set"),
+        (
+            "config set --conntrack off",
+            "use one of: untracked, tracked",
+        ),
+        ("frobnicate", "unrecognized subcommand"),
+    ];
+    for (line, expected) in cases {
+        let message = refused(&format!("fastnat {line}"));
+        assert!(message.contains(expected), "{line}: {message}");
+    }
+}
+
+/// The page has every command and every option.
+#[test]
+fn the_reference_is_complete() {
+    let page = include_str!("../../../Documentation/reference/cli.md");
+    fn visit(command: &clap::Command, page: &str) {
+        if !command.has_subcommands() {
+            let path = command.get_bin_name().unwrap();
+            assert!(page.contains(&format!("`{path}")), "cli.md lacks {path}");
+        }
+        for option in command.get_arguments().filter_map(|arg| arg.get_long()) {
+            assert!(
+                page.contains(&format!("--{option}")),
+                "cli.md lacks --{option}"
+            );
+        }
+        command
+            .get_subcommands()
+            .for_each(|command| visit(command, page));
+    }
+    let mut root = Cli::command().disable_help_subcommand(true);
+    root.build();
+    visit(&root, page);
+}

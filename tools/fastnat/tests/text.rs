@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a person reads.
+
+use fastnat::failure::Failure;
+use fastnat::output::Text;
+use fastnat::show;
+use fastnat_netlink::generated::{
+    Binding, Config, ConntrackMode, Flow, Node, Policy, PolicyAction, Pool, PortMode, Range, Stats,
+    Tuple,
+};
+use fastnat_netlink::{Error, Proto, Refusal};
+
+fn text(result: &impl Text) -> String {
+    let mut out = Vec::new();
+    result.text(&mut out).expect("memory");
+    String::from_utf8(out).expect("text")
+}
+
+fn tuple(src: [u8; 4], src_port: u16, dst: [u8; 4], dst_port: u16) -> Tuple {
+    Tuple {
+        src_addr: Some(src.into()),
+        src_port: Some(src_port),
+        dst_addr: Some(dst.into()),
+        dst_port: Some(dst_port),
+    }
+}
+
+const SERVER: [u8; 4] = [198, 51, 100, 9];
+
+fn flow(proto: Proto, port: u16, server_port: u16) -> Flow {
+    Flow {
+        proto: Some(proto),
+        orig: Some(tuple([10, 0, 0, 2], port, SERVER, server_port)),
+        translated: Some(tuple([203, 0, 113, 7], 52011, SERVER, server_port)),
+        policy: Some(1),
+        expires: Some(7431),
+        node: Some(0),
+        count: None,
+    }
+}
+
+#[test]
+fn a_flow_is_a_line() {
+    assert_eq!(
+        text(&show::Flow(flow(Proto::TCP, 41234, 443))),
+        "tcp 10.0.0.2:41234 -> 198.51.100.9:443  as 203.0.113.7:52011 -> 198.51.100.9:443  \
+         policy 1  expires 7431s\n"
+    );
+}
+
+#[test]
+fn flows_are_aligned_and_have_their_node_when_there_are_several() {
+    let other = Flow {
+        node: Some(1),
+        ..flow(Proto::ICMP, 7, 0)
+    };
+    assert_eq!(
+        text(&show::Flows(vec![flow(Proto::TCP, 41234, 443), other])),
+        "tcp 10.0.0.2:41234 -> 198.51.100.9:443  as 203.0.113.7:52011 -> 198.51.100.9:443  \
+         policy 1  expires 7431s  node 0\n\
+         icmp 10.0.0.2:7 -> 198.51.100.9         as 203.0.113.7:52011 -> 198.51.100.9      \
+         policy 1  expires 7431s  node 1\n"
+    );
+    assert_eq!(text(&show::Flows(Vec::new())), "");
+}
+
+#[test]
+fn policies_read_like_the_command_line() {
+    let snat = Policy {
+        id: Some(1),
+        priority: Some(1000),
+        action: Some(PolicyAction::Snat),
+        src_addr: Some([10, 0, 0, 0].into()),
+        src_prefix: Some(8),
+        out_iface: Some("eth0".into()),
+        pool: Some("web".into()),
+        flows: Some(3),
+        hits: Some(14),
+        ..Policy::default()
+    };
+    let dnat = Policy {
+        id: Some(12),
+        priority: Some(1000),
+        action: Some(PolicyAction::Dnat),
+        proto: Some(Proto::TCP),
+        dst_port_min: Some(80),
+        dst_port_max: Some(89),
+        to_addr: Some([10, 0, 0, 80].into()),
+        to_port_min: Some(8080),
+        mark: Some(1),
+        flows: Some(0),
+        hits: Some(0),
+        ..Policy::default()
+    };
+    assert_eq!(
+        text(&show::Policies(vec![snat, dnat])),
+        "ID  PRIORITY  ACTION  MATCH                           TO              FLOWS  HITS\n \
+         1      1000  snat    src 10.0.0.0/8 out eth0         pool web            3    14\n\
+         12      1000  dnat    proto tcp dport 80-89 mark 0x1  10.0.0.80:8080      0     0\n"
+    );
+    let added = Policy {
+        id: Some(3),
+        ..Policy::default()
+    };
+    assert_eq!(
+        serde_json::to_string(&show::Added(added.clone())).unwrap(),
+        r#"{"id":3}"#
+    );
+    assert_eq!(text(&show::Added(added)), "policy 3\n");
+}
+
+#[test]
+fn pools_and_bindings() {
+    let range = Range {
+        addr_min: Some([1, 1, 1, 1].into()),
+        addr_max: Some([1, 1, 1, 9].into()),
+    };
+    let pool = Pool {
+        name: Some("web".into()),
+        range: vec![range],
+        port_min: Some(1),
+        port_max: Some(65535),
+        port_mode: Some(PortMode::Random),
+        policies: Some(1),
+        bindings: Some(20),
+    };
+    assert_eq!(
+        text(&show::Pools(vec![pool])),
+        "NAME  ADDRESSES        PORTS    MODE    POLICIES  BINDINGS\n\
+         web   1.1.1.1-1.1.1.9  1-65535  random         1        20\n"
+    );
+    let binding = Binding {
+        proto: Some(Proto::UDP),
+        inside_addr: Some([10, 0, 0, 2].into()),
+        inside_port: Some(5000),
+        outside_addr: Some([203, 0, 113, 7].into()),
+        outside_port: Some(6000),
+        policy: Some(1),
+        flows: Some(2),
+        node: Some(0),
+    };
+    assert_eq!(
+        text(&show::Bindings(vec![binding])),
+        "PROTO  INSIDE         OUTSIDE           POLICY  FLOWS  NODE\n\
+         udp    10.0.0.2:5000  203.0.113.7:6000       1      2     0\n"
+    );
+}
+
+#[test]
+fn counters_of_zero_are_left_out_unless_asked_for() {
+    let node = Node {
+        id: Some(0),
+        buckets: Some(8),
+        flows: Some(2),
+        bindings: Some(1),
+    };
+    let stats = Stats {
+        translated: Some(1234),
+        drop_ports: Some(0),
+        flows: Some(0),
+        node: vec![node],
+        ..Stats::default()
+    };
+    let brief = text(&show::Stats {
+        stats: stats.clone(),
+        all: false,
+    });
+    assert!(
+        brief.starts_with("translated  1234  Packets whose source"),
+        "{brief}"
+    );
+    assert!(
+        brief.contains("\nflows          0  Flows alive.\n"),
+        "{brief}"
+    );
+    assert!(
+        brief.ends_with("\n\nNODE  BUCKETS  FLOWS  BINDINGS\n   0        8      2         1\n")
+    );
+    assert!(!brief.contains("drop-ports"));
+    assert!(
+        text(&show::Stats {
+            stats: stats.clone(),
+            all: true
+        })
+        .contains("drop-ports")
+    );
+    let json = serde_json::to_value(show::Stats { stats, all: false }).unwrap();
+    assert_eq!(json["drop-ports"], 0);
+    assert!(json.get("all").is_none());
+}
+
+#[test]
+fn settings_have_their_units() {
+    let config = Config {
+        max_flows: Some(65536),
+        timeout_udp: Some(300),
+        conntrack: Some(ConntrackMode::Untracked),
+        ..Config::default()
+    };
+    assert_eq!(
+        text(&show::Config(config)),
+        "max-flows    65536\ntimeout-udp  300 s\nconntrack    untracked\n"
+    );
+}
+
+fn refused(errno: i32, message: Option<&str>, attribute: Option<&str>, missing: bool) -> Failure {
+    Failure::Netlink(Error::Refused(Refusal {
+        errno,
+        message: message.map(Into::into),
+        attribute: attribute.map(Into::into),
+        missing,
+    }))
+}
+
+#[test]
+fn refusals_say_why_and_where() {
+    let say = |failure: Failure| (failure.exit_code(), failure.describe("policy add"));
+    assert_eq!(
+        say(refused(22, Some("no such host"), Some("to-addr"), false)),
+        (
+            1,
+            "policy add: no such host (attribute to-addr): Invalid argument".into()
+        )
+    );
+    assert_eq!(
+        say(refused(22, None, Some("action"), true)),
+        (
+            1,
+            "policy add: missing attribute action: Invalid argument".into()
+        )
+    );
+    assert_eq!(
+        say(refused(17, None, None, false)),
+        (1, "policy add: File exists".into())
+    );
+}
+
+#[test]
+fn frequent_failures_have_their_own_status() {
+    let not_loaded = Failure::Netlink(Error::NotLoaded);
+    assert_eq!(not_loaded.exit_code(), 3);
+    assert!(not_loaded.describe("stats").contains("modprobe fastnat"));
+    let forbidden = refused(1, None, None, false);
+    assert_eq!(forbidden.exit_code(), 4);
+    assert!(forbidden.describe("stats").contains("CAP_NET_ADMIN"));
+    let about = Failure::About("7".into(), Error::Interrupted);
+    assert!(
+        about
+            .describe("policy del")
+            .starts_with("policy del 7: the list changed")
+    );
+}

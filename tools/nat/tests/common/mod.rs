@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Packets built from scratch, with checksums computed over all their bytes.
+
+#![allow(dead_code)] // Every test file uses a part of it.
+
+use fastnat_nat::nat::addr::{Addr, Be16, V4};
+use fastnat_nat::nat::tuple::{Endpoint, Tuple, ICMP, TCP, UDP};
+use proptest::prelude::*;
+
+/// How many cases to try: `usual`, unless `PROPTEST_CASES` says otherwise.
+pub fn cases(usual: u32) -> u32 {
+    let asked = std::env::var("PROPTEST_CASES").ok();
+    asked.and_then(|cases| cases.parse().ok()).unwrap_or(usual)
+}
+
+pub fn v4(value: u32) -> V4 {
+    V4::from_u128(value.into())
+}
+
+pub fn ep(addr: u32, port: u16) -> Endpoint<V4> {
+    Endpoint {
+        addr: v4(addr),
+        port: Be16::from_host(port),
+    }
+}
+
+/// One's-complement sum, folded.
+pub fn sum(parts: &[&[u8]]) -> u16 {
+    let bytes: Vec<u8> = parts.concat();
+    let mut sum: u64 = 0;
+    for pair in bytes.chunks(2) {
+        sum += u64::from(u16::from_be_bytes([pair[0], *pair.get(1).unwrap_or(&0)]));
+    }
+    while sum > 0xffff {
+        sum = (sum >> 16) + (sum & 0xffff);
+    }
+    sum as u16
+}
+
+pub fn pseudo(packet: &[u8]) -> Vec<u8> {
+    let l4 = header_len(packet);
+    let mut bytes = packet[12..20].to_vec();
+    bytes.extend([0, packet[9]]);
+    bytes.extend(((packet.len() - l4) as u16).to_be_bytes());
+    bytes
+}
+
+pub fn header_len(packet: &[u8]) -> usize {
+    usize::from(packet[0] & 15) * 4
+}
+
+pub fn checksum_at(packet: &[u8]) -> usize {
+    header_len(packet)
+        + match packet[9] {
+            TCP => 16,
+            UDP => 6,
+            ICMP => 2,
+            _ => unreachable!(),
+        }
+}
+
+pub fn put16(packet: &mut [u8], at: usize, value: u16) {
+    packet[at..at + 2].copy_from_slice(&value.to_be_bytes());
+}
+
+pub fn get16(packet: &[u8], at: usize) -> u16 {
+    u16::from_be_bytes([packet[at], packet[at + 1]])
+}
+
+/// Fills in both checksums, computed from scratch.
+pub fn seal(packet: &mut [u8]) {
+    let l4 = header_len(packet);
+    put16(packet, 10, 0);
+    let ip = !sum(&[&packet[..l4]]);
+    put16(packet, 10, ip);
+    let at = checksum_at(packet);
+    put16(packet, at, 0);
+    let checksum = match packet[9] {
+        ICMP => !sum(&[&packet[l4..]]),
+        UDP => match !sum(&[&pseudo(packet), &packet[l4..]]) {
+            0 => 0xffff,
+            checksum => checksum,
+        },
+        _ => !sum(&[&pseudo(packet), &packet[l4..]]),
+    };
+    put16(packet, at, checksum);
+}
+
+pub fn ip_valid(packet: &[u8]) -> bool {
+    sum(&[&packet[..header_len(packet)]]) == 0xffff
+}
+
+pub fn l4_valid(packet: &[u8]) -> bool {
+    let l4 = header_len(packet);
+    match packet[9] {
+        ICMP => sum(&[&packet[l4..]]) == 0xffff,
+        UDP if get16(packet, checksum_at(packet)) == 0 => true,
+        _ => sum(&[&pseudo(packet), &packet[l4..]]) == 0xffff,
+    }
+}
+
+/// An IPv4 header, options included, and a payload; no checksums yet.
+pub fn ip_packet(proto: u8, src: V4, dst: V4, options: usize, payload: &[u8]) -> Vec<u8> {
+    let header_len = 20 + options * 4;
+    let mut packet = vec![0x40 | (header_len / 4) as u8, 0];
+    packet.extend(((header_len + payload.len()) as u16).to_be_bytes());
+    packet.extend([0x12, 0x34, 0x40, 0, 64, proto, 0, 0]);
+    packet.extend(src.to_bytes());
+    packet.extend(dst.to_bytes());
+    packet.extend(vec![1; options * 4]);
+    packet.extend(payload);
+    packet
+}
+
+/// What a packet is built from. ICMP: the port of the asking end is the identifier, the other is 0.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    pub tuple: Tuple<V4>,
+    pub options: usize,
+    pub payload: Vec<u8>,
+    /// UDP without a checksum.
+    pub unsummed: bool,
+    /// An ICMP reply.
+    pub reply: bool,
+}
+
+impl Recipe {
+    pub fn build(&self) -> Vec<u8> {
+        let t = &self.tuple;
+        let (sport, dport) = (t.src_port.to_bytes(), t.dst_port.to_bytes());
+        let mut l4 = Vec::new();
+        match t.proto {
+            TCP => {
+                l4.extend(sport);
+                l4.extend(dport);
+                l4.extend([1, 2, 3, 4, 5, 6, 7, 8, 0x50, 0x18, 0x20, 0, 0, 0, 0, 0]);
+            }
+            UDP => {
+                l4.extend(sport);
+                l4.extend(dport);
+                l4.extend(((8 + self.payload.len()) as u16).to_be_bytes());
+                l4.extend([0, 0]);
+            }
+            _ => {
+                l4.extend([if self.reply { 0 } else { 8 }, 0, 0, 0]);
+                l4.extend(if self.reply { dport } else { sport });
+                l4.extend([0, 0]);
+            }
+        }
+        l4.extend(&self.payload);
+        let mut packet = ip_packet(t.proto, t.src_addr, t.dst_addr, self.options, &l4);
+        seal(&mut packet);
+        if t.proto == UDP && self.unsummed {
+            let at = checksum_at(&packet);
+            put16(&mut packet, at, 0);
+        }
+        packet
+    }
+
+    /// The same packet with another tuple; for ICMP, the port that is always 0 stays 0.
+    pub fn with(&self, tuple: Tuple<V4>) -> Recipe {
+        let mut new = Recipe {
+            tuple,
+            ..self.clone()
+        };
+        if tuple.proto == ICMP {
+            if self.reply {
+                new.tuple.src_port = Be16::default();
+            } else {
+                new.tuple.dst_port = Be16::default();
+            }
+        }
+        new
+    }
+}
+
+/// Ports and address halves with many zeros and ones, where one's-complement arithmetic is
+/// delicate.
+pub fn word() -> impl Strategy<Value = u16> {
+    prop_oneof![3 => any::<u16>(), 1 => Just(0), 1 => Just(0xffff), 1 => 0u16..4]
+}
+
+pub fn endpoint() -> impl Strategy<Value = Endpoint<V4>> {
+    (word(), word(), word()).prop_map(|(a, b, port)| ep(u32::from(a) << 16 | u32::from(b), port))
+}
+
+pub fn recipe() -> impl Strategy<Value = Recipe> {
+    let payload = prop_oneof![
+        proptest::collection::vec(any::<u8>(), 0..40),
+        (0usize..10).prop_map(|len| vec![0; len]),
+    ];
+    let proto = prop_oneof![Just(TCP), Just(UDP), Just(ICMP)];
+    let parts = (proto, endpoint(), endpoint(), 0usize..=10, payload);
+    (parts, any::<bool>(), any::<bool>()).prop_map(|((proto, src, dst, options, payload), a, b)| {
+        let tuple = Tuple::new(proto, src, dst);
+        Recipe {
+            tuple,
+            options,
+            payload,
+            unsummed: a,
+            reply: b,
+        }
+        .with(tuple)
+    })
+}

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Requests and dumps.
+
+use std::{fmt, io};
+
+use netlink_packet_core::{
+    DecodeError, NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NetlinkMessage, NetlinkPayload,
+};
+
+use crate::ack::{self, Ack, Refusal};
+use crate::generated::{Command, FAMILY, VERSION};
+use crate::message::{Generic, encode};
+use crate::schema::Set;
+use crate::socket::{Kernel, Transport};
+use crate::wire::Attributes;
+
+/// How often a list is read anew because it changed meanwhile.
+const DUMP_ATTEMPTS: usize = 5;
+
+/// The generic netlink controller, which knows the numbers of the families.
+mod controller {
+    pub const FAMILY: u16 = 0x10;
+    pub const GET_FAMILY: u8 = 3;
+    pub const VERSION: u8 = 2;
+
+    attribute_set! {
+        /// `CTRL_ATTR_*` of `linux/genetlink.h`.
+        Family = "family" {
+            1 id: Option<u16> = "id",
+            2 name: Option<String> = "name",
+        }
+    }
+}
+
+/// Why a request was not done.
+#[derive(Debug)]
+pub enum Error {
+    /// The kernel does not know the family: the module is not loaded.
+    NotLoaded,
+    /// The kernel refused.
+    Refused(Refusal),
+    /// The list changed each of the times that it was read.
+    Interrupted,
+    /// The kernel's answer makes no sense.
+    Malformed(DecodeError),
+    /// The socket failed.
+    Io(io::Error),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotLoaded => f.write_str("the kernel does not know the family"),
+            Self::Refused(refusal) => write!(f, "refused with error {}", refusal.errno),
+            Self::Interrupted => {
+                write!(
+                    f,
+                    "the list changed while it was read, {DUMP_ATTEMPTS} times in a row"
+                )
+            }
+            Self::Malformed(error) => write!(f, "cannot understand the kernel: {error}"),
+            Self::Io(error) => write!(f, "netlink socket: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<DecodeError> for Error {
+    fn from(error: DecodeError) -> Self {
+        Self::Malformed(error)
+    }
+}
+
+/// A connection to the family, in one network namespace.
+pub struct Client<T = Kernel> {
+    transport: T,
+    family: u16,
+    sequence: u32,
+    warnings: Vec<String>,
+}
+
+/// What is to be sent, and by which set its acknowledgement is read.
+struct Request {
+    message: Generic,
+    flags: u16,
+    set: &'static Set,
+}
+
+/// What came back: the attributes of each message, and whether the list was consistent.
+#[derive(Default)]
+struct Answer {
+    messages: Vec<Vec<u8>>,
+    interrupted: bool,
+}
+
+impl Client {
+    /// Connects in the network namespace of the calling thread.
+    pub fn open() -> Result<Self, Error> {
+        Self::over(Kernel::open()?)
+    }
+}
+
+impl<T: Transport> Client<T> {
+    /// Connects over a given transport.
+    pub fn over(transport: T) -> Result<Self, Error> {
+        let mut client = Self {
+            transport,
+            family: 0,
+            sequence: 0,
+            warnings: Vec::new(),
+        };
+        client.family = client.resolve()?;
+        Ok(client)
+    }
+
+    /// Does `command` with the attributes of `request`; the reply, if the command has one.
+    pub fn request<R: Attributes>(
+        &mut self,
+        command: Command,
+        request: &impl Attributes,
+    ) -> Result<Option<R>, Error> {
+        let request = self.compose(command, NLM_F_ACK, request);
+        let answer = self.exchange(request)?;
+        Ok(answer
+            .messages
+            .first()
+            .map(|attributes| R::parse(attributes))
+            .transpose()?)
+    }
+
+    /// Lists by `command`. A list that changed while it was read is read again, a few times.
+    pub fn dump<R: Attributes>(&mut self, command: Command) -> Result<Vec<R>, Error> {
+        for _ in 0..DUMP_ATTEMPTS {
+            let request = self.compose(command, NLM_F_DUMP, &R::default());
+            let answer = self.exchange(request)?;
+            if !answer.interrupted {
+                let items = answer
+                    .messages
+                    .iter()
+                    .map(|attributes| R::parse(attributes));
+                return Ok(items.collect::<Result<_, _>>()?);
+            }
+        }
+        Err(Error::Interrupted)
+    }
+
+    /// What the kernel remarked on requests that it did, since the last call.
+    pub fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
+    }
+
+    fn compose<A: Attributes>(&self, command: Command, flags: u16, attributes: &A) -> Request {
+        let mut bytes = Vec::new();
+        attributes.emit(&mut bytes);
+        let message = Generic {
+            family: self.family,
+            command: command as u8,
+            version: VERSION,
+            attributes: bytes,
+        };
+        Request {
+            message,
+            flags,
+            set: A::SET,
+        }
+    }
+
+    fn resolve(&mut self) -> Result<u16, Error> {
+        let mut attributes = Vec::new();
+        controller::Family {
+            name: Some(FAMILY.into()),
+            id: None,
+        }
+        .emit(&mut attributes);
+        let message = Generic {
+            family: controller::FAMILY,
+            command: controller::GET_FAMILY,
+            version: controller::VERSION,
+            attributes,
+        };
+        let set = controller::Family::SET;
+        let answer = match self.exchange(Request {
+            message,
+            flags: NLM_F_ACK,
+            set,
+        }) {
+            Err(Error::Refused(refusal)) if refusal.errno == libc::ENOENT => {
+                return Err(Error::NotLoaded);
+            }
+            other => other?,
+        };
+        let attributes = answer
+            .messages
+            .first()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        controller::Family::parse(attributes)?
+            .id
+            .ok_or(Error::NotLoaded)
+    }
+
+    fn exchange(&mut self, request: Request) -> Result<Answer, Error> {
+        self.sequence += 1;
+        let Request {
+            message,
+            flags,
+            set,
+        } = request;
+        let request = encode(message, flags, self.sequence);
+        self.transport.send(&request)?;
+        let mut answer = Answer::default();
+        loop {
+            let datagram = self.transport.receive()?;
+            if self.take_datagram(&datagram, set, &request, &mut answer)? {
+                return Ok(answer);
+            }
+        }
+    }
+
+    /// Takes over the messages of a datagram. Says whether the answer is complete.
+    fn take_datagram(
+        &mut self,
+        mut datagram: &[u8],
+        set: &'static Set,
+        request: &[u8],
+        answer: &mut Answer,
+    ) -> Result<bool, Error> {
+        while !datagram.is_empty() {
+            let message = NetlinkMessage::<Generic>::deserialize(datagram)?;
+            let (header, payload) = message.into_parts();
+            let next = (header.length as usize).next_multiple_of(4);
+            datagram = datagram.get(next..).unwrap_or_default();
+            if header.sequence_number != self.sequence {
+                continue;
+            }
+            answer.interrupted |= header.flags & NLM_F_DUMP_INTR != 0;
+            let (code, ack) = match payload {
+                NetlinkPayload::InnerMessage(message) => {
+                    answer.messages.push(message.attributes);
+                    continue;
+                }
+                NetlinkPayload::Error(error) => {
+                    (error.raw_code(), ack::of_error(header.flags, &error.header))
+                }
+                NetlinkPayload::Done(done) => {
+                    (done.code, ack::of_done(header.flags, &done.extended_ack))
+                }
+                _ => continue,
+            };
+            self.finish(code, ack, set, request)?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    fn finish(
+        &mut self,
+        code: i32,
+        ack: Ack,
+        set: &'static Set,
+        request: &[u8],
+    ) -> Result<(), Error> {
+        if code < 0 {
+            return Err(Error::Refused(Refusal::new(
+                code.saturating_neg(),
+                &ack,
+                set,
+                request,
+            )));
+        }
+        self.warnings.extend(ack.message);
+        Ok(())
+    }
+}

@@ -1,0 +1,92 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Runs every check, one line each; what a failed one said is below its line. CLIPPY=1: the kernel crate too.
+set -euo pipefail
+
+# shellcheck source=tools/rig/lib.sh
+. "$(dirname "$0")/lib.sh"
+cd "$REPO"
+
+kernel=$("$REPO/tools/rig/kernel.sh")
+tree=$kernel/tree
+work=$(mktemp -d "$CACHE/check.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+failed=0
+in_root() { "$REPO/tools/rig/in-sysroot" "$@"; }
+
+# Files of the repository, committed or about to be; generated ones say so in their first lines.
+files() { in_root git ls-files -co --exclude-standard -- "$@" | while read -r file; do [[ ! -f $file ]] || echo "$file"; done; }
+written() { files "$@" | while read -r file; do head -n 5 "$file" | grep -qiE 'generated|do not edit' || echo "$file"; done; }
+scripts() { files | while read -r file; do [[ $file == *.sh ]] || head -c 64 "$file" | head -n1 | grep -aqE '^#!.*\b(ba)?sh\b' && echo "$file"; done; return 0; }
+
+check() { # NAME COMMAND…
+	local name=$1 status=0
+	shift
+	("$@") >"$work/out" 2>&1 9>&- &
+	local job=$!
+	heartbeat "$job" "$name"
+	wait "$job" || status=$?
+	if ((status)); then
+		printf 'FAIL  %s\n' "$name"
+		tail -n 40 "$work/out" | sed 's/^/      /'
+		failed=1
+	else
+		printf 'ok    %s\n' "$name"
+	fi
+}
+
+rustfmt_module() {
+	local list
+	mapfile -t list < <(written 'rust/*.rs')
+	((${#list[@]} == 0)) || in_root rustfmt --check --color never --edition 2021 "${list[@]}"
+}
+rustfmt_tools() { cd tools && in_root cargo fmt --all --check -- --color never; }
+clippy_tools() { cd tools && in_root nice cargo clippy --quiet --workspace --all-targets -- -D warnings; }
+
+# In a copy, so that the objects in the checkout stay as they are.
+module_copy() {
+	mkdir -p "$work/$1"
+	cp -r --parents -t "$work/$1" Kbuild rust include
+	find "$work/$1" \( -name '*.o' -o -name '.*.cmd' -o -name '*_generated.rs' \) -delete
+}
+clippy_module() {
+	module_copy clippy
+	CLIPPY=1 tools/rig/module.sh "$work/clippy" | tee "$work/clippy.out"
+	! grep -qE '^(warning|error)' "$work/clippy.out"
+}
+sparse_module() {
+	module_copy sparse
+	C=2 tools/rig/module.sh "$work/sparse" >"$work/sparse.out" 2>&1 || { tail -n 20 "$work/sparse.out"; return 1; }
+	! grep -E '^[^ ]*(shim|include/fastnat)[^ ]*: (warning|error)' "$work/sparse.out"
+}
+
+shellcheck_all() {
+	local list
+	mapfile -t list < <(scripts)
+	in_root shellcheck -x "${list[@]}"
+}
+yamllint_all() {
+	local list
+	mapfile -t list < <(files '*.yaml' '*.yml')
+	((${#list[@]} == 0)) || in_root yamllint -s -d '{extends: default, rules: {line-length: disable, document-start: disable}}' "${list[@]}"
+}
+checkpatch() {
+	local list
+	mapfile -t list < <(written '*.c' '*.h')
+	((${#list[@]} == 0)) || in_root "$tree/scripts/checkpatch.pl" --no-tree --terse --show-types --no-summary --root "$tree" \
+		--ignore SPDX_LICENSE_TAG,FILE_PATH_CHANGES -f "${list[@]}"
+}
+generated() { [[ ! -x tools/gen/run ]] || tools/gen/run --check; }
+
+check "rustfmt, module" rustfmt_module
+check "rustfmt, tools" rustfmt_tools
+check "clippy, tools" clippy_tools
+[[ ${CLIPPY:-} != 1 ]] || check "clippy, module" clippy_module
+check "sparse, C parts" sparse_module
+check "checkpatch, C parts" checkpatch
+check "shellcheck" shellcheck_all
+check "yamllint" yamllint_all
+check "generated files" generated
+check "unsafe rule" in_root tools/rig/check-unsafe.sh
+check "no host names" in_root tools/rig/check-hosts.sh
+exit "$failed"

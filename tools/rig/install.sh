@@ -1,0 +1,24 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Installs what was built, under DESTDIR: the module, the tool, and its pages and completion if there are any.
+set -euo pipefail
+
+cd "$(dirname "$0")/../.."
+prefix=${PREFIX:-/usr} dest=${DESTDIR:-}
+[[ -r fastnat.ko && -x tools/target/release/fastnat ]] || { echo "nothing to install: run make first" >&2; exit 1; }
+
+# The module knows best what it was built for.
+release=$(modinfo -F vermagic ./fastnat.ko | cut -d' ' -f1)
+install -D -m 644 fastnat.ko "$dest/lib/modules/$release/updates/fastnat.ko"
+# Debug information is for the build folder.
+if type -P strip >/dev/null; then strip --strip-debug "$dest/lib/modules/$release/updates/fastnat.ko"; fi
+install -D -m 755 tools/target/release/fastnat "$dest$prefix/bin/fastnat"
+for page in Documentation/man/*.[1-8]; do
+	[[ ! -r $page ]] || install -D -m 644 "$page" "$dest$prefix/share/man/man${page##*.}/$(basename "$page")"
+done
+for completion in tools/completion/fastnat.bash Documentation/man/fastnat.bash; do
+	[[ ! -r $completion ]] || install -D -m 644 "$completion" "$dest$prefix/share/bash-completion/completions/fastnat"
+done
+if [[ -z $dest && $(uname -r) == "$release" ]]; then depmod "$release"; fi
+echo "installed fastnat for Linux $release"
+[[ -n $dest || $(uname -r) == "$release" ]] || echo "note: the running kernel is $(uname -r)"
