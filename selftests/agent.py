@@ -33,15 +33,29 @@ def show(addr):
     return f"{addr[0]}:{addr[1]}"
 
 
-def make(ns, family, kind, proto=0):
-    """A socket keeps the namespace it was born in."""
+def within(ns, function, *args):
     target = os.open(f"/run/netns/{ns}", os.O_RDONLY)
     try:
         os.setns(target, NEWNET)
-        return socket.socket(family, kind, proto)
+        return function(*args)
     finally:
         os.setns(HOME, NEWNET)
         os.close(target)
+
+
+def make(ns, family, kind, proto=0):
+    """A socket keeps the namespace it was born in."""
+    return within(ns, socket.socket, family, kind, proto)
+
+
+def sysctl(ns, *settings):
+    def write():
+        for setting in settings:
+            name, _, value = setting.partition("=")
+            with open("/proc/sys/" + name.replace(".", "/"), "w", encoding="ascii") as file:
+                file.write(value)
+    within(ns, write)
+    return "ok"
 
 
 def inet(ns, proto, src):
@@ -321,7 +335,7 @@ def mark(ns, iface):
 
 
 COMMANDS = {
-    "serve": serve, "heard": heard_by, "ask": ask, "open": open_, "say": say, "tell": tell,
+    "sysctl": sysctl, "serve": serve, "heard": heard_by, "ask": ask, "open": open_, "say": say, "tell": tell,
     "hear": hear, "close": close, "flood": flood, "segments": segments, "pour": pour,
     "calm": calm, "raw": raw, "fragments": fragments, "icmp-error": icmp_error,
     "mark": mark,

@@ -109,7 +109,6 @@ gateway_topology
 cable "$gw" wan1 198.51.100.1/24 "$server" eth1 198.51.100.2/24
 at "$gw" nft list ruleset >/dev/null 2>&1 || skip_all "no nftables"
 configure policy add masquerade --out wan0
-start_agent
 serve udp "$server" 192.0.2.2:53
 serve udp "$server" 198.51.100.2:53
 serve tcp "$server" 0.0.0.0:80

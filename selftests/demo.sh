@@ -156,8 +156,8 @@ on server curl -sSm 5 http://192.0.2.1:8080/
 proves "the server reads the client's page at the gateway's address" said "hello from the client"
 
 title "7. One packet, before and after"
-inside gateway tcpdump -c1 -nltqi lan0 icmp >"$TMP/before" 2>"$TMP/before.log" & before=$!
-inside gateway tcpdump -c1 -nltqi wan0 icmp >"$TMP/after" 2>"$TMP/after.log" & after=$!
+inside gateway tcpdump -Z root -c1 -nltqi lan0 icmp >"$TMP/before" 2>"$TMP/before.log" & before=$!
+inside gateway tcpdump -Z root -c1 -nltqi wan0 icmp >"$TMP/after" 2>"$TMP/after.log" & after=$!
 awaits grep -q listening "$TMP/before.log"
 awaits grep -q listening "$TMP/after.log"
 on client ping -qnc1 -W3 192.0.2.2 >/dev/null

@@ -90,7 +90,6 @@ no_dnat_exempts() {
 }
 
 gateway_topology
-start_agent
 serve tcp "$client" 10.0.0.2:80
 for port in 53 6000 6001 6002 6003 6004; do
 	serve udp "$client" "10.0.0.2:$port"

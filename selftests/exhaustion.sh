@@ -79,7 +79,6 @@ gateway_topology
 ip -n "$client" addr add 10.0.0.3/24 dev eth0
 configure pool add four --range 203.0.113.5 --ports 40000-40003
 configure policy add snat --pool four --out wan0
-start_agent
 serve udp "$server" 192.0.2.2:53
 serve udp "$server" 192.0.2.3:53
 serve tcp "$server" 192.0.2.2:80

@@ -72,7 +72,6 @@ a_longer_time_of_one_protocol_is_its_own() {
 
 gateway_topology
 configure policy add masquerade --out wan0
-start_agent
 serve udp "$server" 192.0.2.2:53
 serve tcp "$server" 192.0.2.2:80
 tests_run

@@ -67,7 +67,6 @@ server_heard() { [[ $(heard udp "$server" 53) =~ $1 ]]; }
 gateway_topology
 configure policy add masquerade --out wan0
 configure policy add dnat --dst 203.0.113.9 --to 10.0.0.2
-start_agent
 serve udp "$server" 192.0.2.2:53
 serve udp "$client" 10.0.0.2:53
 capture leak "$server" eth0 'net 10.0.0.0/8'

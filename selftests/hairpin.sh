@@ -92,7 +92,6 @@ with_a_pool_too() {
 gateway_topology
 second_client
 ip -n "$client" addr add 10.0.0.3/24 dev eth0
-start_agent
 serve udp "$server" 192.0.2.2:53
 serve tcp "$client" 10.0.0.2:80
 tests_run

@@ -107,28 +107,36 @@ comes_true() {
 }
 
 # ---- namespaces and links ----
+# Processes are slow to start under emulation, so cable, address, route and delete
+# only take notes, and `apply` runs one ip(8) for all of a namespace's.
+
+declare -A NOTES=()
+CABLES=''
 
 # setup_ns NAME…: a namespace for each, its unique name in the variable NAME.
 setup_ns() {
-	local var name
+	local var added=''
 	for var; do
-		name=fastnat-$var-$$
-		ip netns add "$name" || exit 1
-		NAMESPACES+=("$name")
-		printf -v "$var" %s "$name"
-		at "$name" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1 \
+		printf -v "$var" %s "fastnat-$var-$$"
+		NAMESPACES+=("${!var}")
+		NOTES[${!var}]=$'link set lo up\n'
+		added+="netns add ${!var}"$'\n'
+	done
+	ip -batch - <<<"$added" || exit 1
+	for var; do
+		sysctls "${!var}" net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1 \
 			net.ipv4.icmp_ratelimit=0
-		ip -n "$name" link set lo up
 	done
 }
 
 forwarding() {
 	local ns
 	for ns; do
-		at "$ns" sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=1
+		sysctls "$ns" net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=1
 	done
 }
 
+sysctls() { is "sysctls of $1" "$(agent sysctl "$@")" ok; }
 at() { nsenter --net="/run/netns/$1" "${@:2}"; }
 
 # spawn NS CMD…: in the background, until the test ends.
@@ -137,18 +145,30 @@ spawn() {
 	JOBS+=($!)
 }
 
-# cable NS1 IF1 ADDR1 NS2 IF2 ADDR2: a veth pair between two namespaces.
+# cable NS1 IF1 ADDR1 NS2 IF2 ADDR2: a veth pair between two namespaces; ADDR - for none.
 cable() {
-	ip -n "$1" link add "$2" type veth peer name "$5" netns "$4" || exit 1
-	end "$1" "$2" "$3"
-	end "$4" "$5" "$6"
+	CABLES+="link add $2 netns $1 type veth peer name $5 netns $4"$'\n'
+	up "$1" "$2" "$3"
+	up "$4" "$5" "$6"
 }
 
-end() {
-	printf '%s\n' "addr add $3 dev $2" "link set $2 up" | ip -n "$1" -batch - || exit 1
+up() {
+	NOTES[$1]+="link set $2 up"$'\n'
+	[[ $3 == - ]] || address "$1" "$3" "$2"
 }
 
-route() { ip -n "$1" route replace "${@:2}" || exit 1; }
+address() { NOTES[$1]+="addr add $2 dev $3"$'\n'; }
+route() { NOTES[$1]+="route replace ${*:2}"$'\n'; }
+
+apply() {
+	local ns
+	[[ ! $CABLES ]] || ip -batch - <<<"$CABLES" || exit 1
+	CABLES=''
+	for ns in "${!NOTES[@]}"; do
+		ip -n "$ns" -batch - <<<"${NOTES[$ns]}" || exit 1
+	done
+	NOTES=()
+}
 
 # The common topology. The server knows no way to the inside network, only to
 # 203.0.113.0/24, the addresses of pools: what is not translated gets no answer.
@@ -157,13 +177,16 @@ route() { ip -n "$1" route replace "${@:2}" || exit 1; }
 #   eth0 ---------- lan0  wan0 ---------------- eth0
 #   10.0.0.2    10.0.0.1  192.0.2.1      192.0.2.2, .3, .4
 gateway_topology() {
+	start_agent
 	setup_ns client gw server
 	cable "$client" eth0 10.0.0.2/24 "$gw" lan0 10.0.0.1/24
 	cable "$gw" wan0 192.0.2.1/24 "$server" eth0 192.0.2.2/24
-	printf 'addr add 192.0.2.%d/24 dev eth0\n' 3 4 | ip -n "$server" -batch -
+	address "$server" 192.0.2.3/24 eth0
+	address "$server" 192.0.2.4/24 eth0
 	route "$client" default via 10.0.0.1
 	route "$server" 203.0.113.0/24 via 192.0.2.1
 	forwarding "$gw"
+	apply
 }
 
 # A router on either side of the gateway, so that errors come from the way, not the end.
@@ -172,6 +195,7 @@ gateway_topology() {
 #   eth0             eth0  eth1         lan0  wan0         eth0  eth1            eth0
 #   10.0.0.2   10.0.0.1  10.0.9.2  10.0.9.1  192.0.2.1  .254  198.51.100.1   198.51.100.2
 routed_topology() {
+	start_agent
 	setup_ns client inner gw outer server
 	cable "$client" eth0 10.0.0.2/24 "$inner" eth0 10.0.0.1/24
 	cable "$inner" eth1 10.0.9.2/24 "$gw" lan0 10.0.9.1/24
@@ -184,6 +208,7 @@ routed_topology() {
 	route "$outer" 203.0.113.0/24 via 192.0.2.1
 	route "$server" default via 198.51.100.1
 	forwarding "$inner" "$gw" "$outer"
+	apply
 }
 
 # A second inside host, eth0 10.0.1.2, behind lan1 10.0.1.1 of the gateway.
@@ -191,6 +216,7 @@ second_client() {
 	setup_ns client2
 	cable "$client2" eth0 10.0.1.2/24 "$gw" lan1 10.0.1.1/24
 	route "$client2" default via 10.0.1.1
+	apply
 }
 
 # ---- fastnat ----
@@ -206,17 +232,34 @@ configure() {
 # Removes every policy, then every pool, and with them all flows.
 unconfigure() {
 	local item
-	for item in $(fn --json policy list | jq -r '.[].id'); do
+	for item in $(values id "$(fn --json policy list)"); do
 		fn policy del "$item"
 	done
-	for item in $(fn --json pool list | jq -r '.[].name'); do
+	for item in $(values name "$(fn --json pool list)"); do
 		fn pool del "$item"
 	done
 }
 
-counter() { fn --json stats | jq -r --arg name "$1" '.[$name] // -1'; }
-flows() { fn --json flow list "$@" | jq length; }
-bindings() { fn --json binding list | jq length; }
+# values KEY JSON: those of every "KEY", a line each; cheaper than jq where that suffices.
+values() {
+	local rest=$2 pattern="\"$1\": *\"?([^],\"}]*)"
+	while [[ $rest =~ $pattern ]]; do
+		printf '%s\n' "${BASH_REMATCH[1]}"
+		rest=${rest#*"${BASH_REMATCH[0]}"}
+	done
+}
+
+# count KEY JSON
+count() { local found; mapfile -t found < <(values "$@"); echo "${#found[@]}"; }
+
+counter() {
+	local value
+	value=$(values "$1" "$(fn --json stats)")
+	echo "${value:--1}"
+}
+
+flows() { count orig "$(fn --json flow list "$@")"; }
+bindings() { count inside-addr "$(fn --json binding list)"; }
 flows_are() { [[ $(flows "${@:2}") == "$1" ]]; }
 
 load_module() {
@@ -256,13 +299,13 @@ capture() {
 	local file=$TMP/$1-$((++CAPTURES)).pcap
 	# shellcheck disable=SC2034 # for tests that look closer than captured()
 	CAPTURE_FILE=$file
-	at "$2" tcpdump -Unn --immediate-mode -i "$3" -w "$file" "($4) or ether proto 0x88b5" 2>"$file.log" &
+	at "$2" tcpdump -Z root -Unn --immediate-mode -i "$3" -w "$file" "($4) or ether proto 0x88b5" 2>"$file.log" &
 	JOBS+=($!)
 	printf -v "capture_$1" '%s %s %s %s' $! "$2" "$3" "$file"
 	comes_true "capture $1" 10 grep -q 'listening on' "$file.log"
 }
 
-marked() { tcpdump -nnr "$1" ether proto 0x88b5 2>/dev/null | grep -q .; }
+marked() { tcpdump -Z root -nnr "$1" ether proto 0x88b5 2>/dev/null | grep -q .; }
 
 # captured NAME: ends the capture and prints its packets, leaving out none that came before.
 captured() {
@@ -271,7 +314,7 @@ captured() {
 	agent mark "$ns" "$iface" >/dev/null
 	wait_for 10 marked "$file" || note "capture $1: no marker" >&2
 	kill "$pid" 2>/dev/null
-	tcpdump -nnvvr "$file" not ether proto 0x88b5 2>/dev/null
+	tcpdump -Z root -nnvvr "$file" not ether proto 0x88b5 2>/dev/null
 }
 
 # ---- large transfers with real programs ----
@@ -294,16 +337,14 @@ listening() { at "$1" ss -Htln "sport = :$2" | grep -q .; }
 # ---- the end ----
 
 cleanup() {
-	local ns job
+	local job
 	for job in "${JOBS[@]}" $AGENT; do
 		kill "$job" 2>/dev/null
 	done
 	for job in "${JOBS[@]}" $AGENT; do
 		wait "$job" 2>/dev/null
 	done
-	for ns in "${NAMESPACES[@]}"; do
-		ip netns del "$ns"
-	done
+	((${#NAMESPACES[@]} == 0)) || printf 'netns del %s\n' "${NAMESPACES[@]}" | ip -batch -
 	rm -rf "$TMP"
 }
 

@@ -77,7 +77,6 @@ buckets_are_a_parameter() {
 
 [[ -e /sys/module/fastnat/refcnt ]] || skip_all "fastnat is not a module here"
 gateway_topology
-start_agent
 serve udp "$server" 192.0.2.2:53
 trap 'loaded || load_module; cleanup' EXIT
 tests_run

@@ -78,7 +78,6 @@ an_inside_host_is_still_refused() {
 
 gateway_topology
 configure policy add masquerade --out wan0
-start_agent
 serve udp "$server" 192.0.2.2:53
 serve tcp "$server" 192.0.2.2:80
 serve tcp "$gw" 0.0.0.0:22

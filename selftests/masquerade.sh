@@ -82,7 +82,6 @@ a_pool_gives_the_ports() {
 }
 
 gateway_topology
-start_agent
 serve udp "$server" 0.0.0.0:53
 serve udp "$server" 0.0.0.0:54
 serve tcp "$server" 192.0.2.2:80

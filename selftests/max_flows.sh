@@ -68,7 +68,6 @@ nothing_left_with_an_inside_address() {
 
 gateway_topology
 configure policy add masquerade --out wan0
-start_agent
 serve udp "$server" 192.0.2.2:53
 serve udp "$server" 192.0.2.3:53
 capture leak "$server" eth0 'net 10.0.0.0/8'

@@ -39,7 +39,7 @@ a_policy_comes_back_as_it_was_given() {
 		--sport 1000-2000 --dport 53 --in lan0 --out wan0 --mark 0x1/0xff --priority 77 --id 42
 	is "printed" "$(cat "$TMP/out")" "policy 42"
 	is "listed" "$(fn --json policy list | jq -cS '.[0] | del(.flows, .hits)')" "$(jq -ncS '{
-		id: 42, priority: 77, action: "snat", proto: 17, pool: "out",
+		id: 42, priority: 77, action: "snat", proto: "udp", pool: "out",
 		"src-addr": "10.0.0.0", "src-prefix": 8, "dst-addr": "192.0.2.0", "dst-prefix": 24,
 		"src-port-min": 1000, "src-port-max": 2000, "dst-port-min": 53, "dst-port-max": 53,
 		"in-iface": "lan0", "out-iface": "wan0", mark: 1, "mark-mask": 255}')"

@@ -100,7 +100,6 @@ segmented_udp_arrives_whole() {
 gateway_topology
 configure policy add masquerade --out wan0
 configure policy add dnat --dst 192.0.2.1 --proto tcp --dport 81 --to 10.0.0.2
-start_agent
 serve udp "$server" 192.0.2.2:53
 serve tcp "$server" 192.0.2.2:80
 tests_run

@@ -78,7 +78,6 @@ a_download_adapts_to_the_gateway() {
 }
 
 routed_topology
-start_agent
 configure policy add masquerade --out wan0
 configure policy add dnat --dst 192.0.2.1 --proto tcp --dport 81 --to 10.0.0.2
 configure policy add dnat --dst 203.0.113.9 --to 10.0.0.2

@@ -106,7 +106,6 @@ a_range_of_ports_is_kept_to() {
 
 gateway_topology
 second_client
-start_agent
 serve udp "$server" 192.0.2.2:53
 serve tcp "$server" 192.0.2.2:80
 tests_run

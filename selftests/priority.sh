@@ -113,17 +113,16 @@ no_snat_exempts_a_destination() {
 many_policies_do_not_disturb() {
 	local i
 	two_pools
-	for i in {1..60}; do
+	for i in {1..20}; do
 		fn policy add snat --pool a --src "10.9.$i.0/24" --proto udp --priority "$i" >/dev/null || fail "policy $i"
 	done
 	configure policy add snat --pool b --src 10.0.0.0/8 --priority 500
 	like "server saw" "$(ask udp "$client" - 192.0.2.2:53)" "$B"
-	is "policies" "$(fn --json policy list | jq length)" 61
+	is "policies" "$(fn --json policy list | jq length)" 21
 }
 
 gateway_topology
 second_client
-start_agent
 serve udp "$server" 192.0.2.2:53
 serve udp "$server" 192.0.2.3:53
 serve udp "$server" 192.0.2.2:54

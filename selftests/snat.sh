@@ -58,7 +58,7 @@ flow_list_says_what_both_ends_saw() {
 	is "flow" "$(fn --json flow list --proto udp | jq -c '.[] | select(.orig."src-port" == 4000)
 		| [.proto, .orig."src-addr", .orig."dst-addr", .orig."dst-port",
 		   "\(.translated."src-addr"):\(.translated."src-port")", .translated."dst-addr", .translated."dst-port"]')" \
-		"[17,\"10.0.0.2\",\"192.0.2.2\",53,\"$seen\",\"192.0.2.2\",53]"
+		"[\"udp\",\"10.0.0.2\",\"192.0.2.2\",53,\"$seen\",\"192.0.2.2\",53]"
 }
 
 flow_get_finds_a_flow_from_both_sides() {
@@ -74,7 +74,7 @@ flow_get_finds_a_flow_from_both_sides() {
 binding_list_says_what_the_server_saw() {
 	local seen
 	seen=$(ask udp "$client" 10.0.0.2:4000 192.0.2.2:53)
-	is "binding" "$(fn --json binding list | jq -r '.[] | select(.proto == 17 and ."inside-port" == 4000)
+	is "binding" "$(fn --json binding list | jq -r '.[] | select(.proto == "udp" and ."inside-port" == 4000)
 		| "\(."inside-addr") \(."outside-addr"):\(."outside-port")"')" "10.0.0.2 $seen"
 }
 
@@ -105,7 +105,6 @@ deleting_the_policy_removes_its_flows() {
 
 gateway_topology
 second_client
-start_agent
 serve udp "$server" 192.0.2.2:53
 serve tcp "$server" 192.0.2.2:80
 tests_run

@@ -61,7 +61,7 @@ gre_and_esp_pass_unchanged() {
 		is "sent" "$(agent raw "$client" 10.0.0.2 192.0.2.2 "$proto" "$PAYLOAD")" ok
 	done
 	captured raw >"$TMP/summary"
-	seen=$(tcpdump -nnxr "$CAPTURE_FILE" ip 2>/dev/null | awk '/^\t0x/ { $1 = ""; gsub(" ", ""); printf "%s", $0 }')
+	seen=$(tcpdump -Z root -nnxr "$CAPTURE_FILE" ip 2>/dev/null | awk '/^\t0x/ { $1 = ""; gsub(" ", ""); printf "%s", $0 }')
 	is "payloads" "$(grep -o "$PAYLOAD" <<<"$seen" | wc -l)" 2
 	is "with their own source" "$(grep -c '10\.0\.0\.2 > 192\.0\.2\.2' "$TMP/summary")" 2
 }
@@ -88,7 +88,6 @@ broadcasts_are_left_alone() {
 gateway_topology
 route "$server" 10.0.0.0/8 via 192.0.2.1
 modprobe -q nfnetlink_hook 2>/dev/null
-start_agent
 serve udp "$server" 192.0.2.2:53
 serve udp "$client" 10.0.0.2:53
 serve tcp "$server" 192.0.2.2:80

@@ -2,8 +2,8 @@
 
 //! flow-get, flow-flush.
 
-use super::walk::{self, Pace};
 use super::once;
+use super::walk::{self, Pace};
 use crate::nat::addr::{Be16, V4};
 use crate::nat::tuple::{Endpoint, Tuple};
 use crate::state::Net;
@@ -30,7 +30,9 @@ fn get(request: &Request<'_>) -> Answer {
     let net = request.net.state().ok_or_else(none)?;
     // Copied out under RCU: a reply is allocated, which may sleep.
     let copy = rcu::read(|rcu| {
-        let found = net.flow(&tuple, rcu).or_else(|| net.flow(&tuple.reverse(), rcu));
+        let found = net
+            .flow(&tuple, rcu)
+            .or_else(|| net.flow(&tuple.reverse(), rcu));
         found.map(|entry| Copied::of(&net, entry.flow()))
     });
     let copy = copy.ok_or_else(none)?;
@@ -42,8 +44,11 @@ fn tuple(proto: u8, attr: Attr<'_>) -> Result<Tuple<V4>, Refusal> {
     let end = |addr, port| {
         let found: Option<Attr<'_>> = inside.get(addr);
         let found = found.ok_or_else(|| {
-            Refusal::new(EINVAL, c"the tuple needs a source and a destination address")
-                .at(Some(attr))
+            Refusal::new(
+                EINVAL,
+                c"the tuple needs a source and a destination address",
+            )
+            .at(Some(attr))
         })?;
         let port: Option<Attr<'_>> = inside.get(port);
         Ok::<_, Refusal>(Endpoint {

@@ -31,12 +31,14 @@ impl From<Refused> for Refusal {
             Refused::Missing => Self::new(ENOENT, c"there is none of that name or id"),
             Refused::InUse => Self::new(EBUSY, c"a policy names the pool"),
             Refused::Unbuilt(Unbuilt::Memory) => Self::new(ENOMEM, c"not enough memory"),
-            Refused::Unbuilt(Unbuilt::TooManyMasks) => {
-                Self::new(E2BIG, c"too many policies that differ in what they match on")
-            }
-            Refused::Hooks(errno) => {
-                Self::new(errno, c"the hooks or the reassembly of fragments cannot be turned on")
-            }
+            Refused::Unbuilt(Unbuilt::TooManyMasks) => Self::new(
+                E2BIG,
+                c"too many policies that differ in what they match on",
+            ),
+            Refused::Hooks(errno) => Self::new(
+                errno,
+                c"the hooks or the reassembly of fragments cannot be turned on",
+            ),
         }
     }
 }

@@ -35,11 +35,15 @@ fn add(request: &Request<'_>) -> Answer {
     };
     let policy = Policy {
         id,
-        priority: attrs.get(FASTNAT_A_POLICY_PRIORITY).map_or(PRIORITY, |attr| attr.u32()),
+        priority: attrs
+            .get(FASTNAT_A_POLICY_PRIORITY)
+            .map_or(PRIORITY, |attr| attr.u32()),
         matches,
         action,
     };
-    policy.validate().map_err(|invalid| invalid_at(attrs, invalid))?;
+    policy
+        .validate()
+        .map_err(|invalid| invalid_at(attrs, invalid))?;
     let target = target(attrs, &control, &policy)?;
     let owner = Arc::new(Owner::new(id, policy.matches.out_iface), GFP_KERNEL)?;
     let entry = Entry {
@@ -47,22 +51,24 @@ fn add(request: &Request<'_>) -> Answer {
         target,
         owner,
     };
-    control.add_policy(&net, entry).map_err(|refused| {
-        Refusal::from(refused).at(attrs.get(FASTNAT_A_POLICY_ID))
-    })?;
+    control
+        .add_policy(&net, entry)
+        .map_err(|refused| Refusal::from(refused).at(attrs.get(FASTNAT_A_POLICY_ID)))?;
     drop(control);
     request.reply(|message| message.u32(FASTNAT_A_POLICY_ID, id))
 }
 
 fn action(attrs: &Attrs<'_>) -> Result<Action, Refusal> {
     let missing = Refusal::missing(FASTNAT_A_POLICY_ACTION);
-    Ok(match attrs.get(FASTNAT_A_POLICY_ACTION).ok_or(missing)?.u32() {
-        FASTNAT_POLICY_ACTION_SNAT => Action::Snat,
-        FASTNAT_POLICY_ACTION_MASQUERADE => Action::Masquerade,
-        FASTNAT_POLICY_ACTION_DNAT => Action::Dnat,
-        FASTNAT_POLICY_ACTION_NO_SNAT => Action::NoSnat,
-        _ => Action::NoDnat,
-    })
+    Ok(
+        match attrs.get(FASTNAT_A_POLICY_ACTION).ok_or(missing)?.u32() {
+            FASTNAT_POLICY_ACTION_SNAT => Action::Snat,
+            FASTNAT_POLICY_ACTION_MASQUERADE => Action::Masquerade,
+            FASTNAT_POLICY_ACTION_DNAT => Action::Dnat,
+            FASTNAT_POLICY_ACTION_NO_SNAT => Action::NoSnat,
+            _ => Action::NoDnat,
+        },
+    )
 }
 
 fn action_number(action: Action) -> u32 {
@@ -83,13 +89,31 @@ fn matches(attrs: &Attrs<'_>) -> Result<Match<V4>, Refusal> {
     }
     let all = if mark.is_some() { u32::MAX } else { 0 };
     Ok(Match {
-        src: prefix(attrs, FASTNAT_A_POLICY_SRC_ADDR, FASTNAT_A_POLICY_SRC_PREFIX)?,
-        dst: prefix(attrs, FASTNAT_A_POLICY_DST_ADDR, FASTNAT_A_POLICY_DST_PREFIX)?,
-        proto: attrs.get(FASTNAT_A_POLICY_PROTO).map_or(0, |attr| attr.u8()),
-        sport: range(attrs, FASTNAT_A_POLICY_SRC_PORT_MIN, FASTNAT_A_POLICY_SRC_PORT_MAX)?
-            .unwrap_or(PortRange::ALL),
-        dport: range(attrs, FASTNAT_A_POLICY_DST_PORT_MIN, FASTNAT_A_POLICY_DST_PORT_MAX)?
-            .unwrap_or(PortRange::ALL),
+        src: prefix(
+            attrs,
+            FASTNAT_A_POLICY_SRC_ADDR,
+            FASTNAT_A_POLICY_SRC_PREFIX,
+        )?,
+        dst: prefix(
+            attrs,
+            FASTNAT_A_POLICY_DST_ADDR,
+            FASTNAT_A_POLICY_DST_PREFIX,
+        )?,
+        proto: attrs
+            .get(FASTNAT_A_POLICY_PROTO)
+            .map_or(0, |attr| attr.u8()),
+        sport: range(
+            attrs,
+            FASTNAT_A_POLICY_SRC_PORT_MIN,
+            FASTNAT_A_POLICY_SRC_PORT_MAX,
+        )?
+        .unwrap_or(PortRange::ALL),
+        dport: range(
+            attrs,
+            FASTNAT_A_POLICY_DST_PORT_MIN,
+            FASTNAT_A_POLICY_DST_PORT_MAX,
+        )?
+        .unwrap_or(PortRange::ALL),
         in_iface: iface(attrs, FASTNAT_A_POLICY_IN_IFACE)?,
         out_iface: iface(attrs, FASTNAT_A_POLICY_OUT_IFACE)?,
         mark: mark.unwrap_or(0),
@@ -152,11 +176,7 @@ fn invalid_at(attrs: &Attrs<'_>, invalid: Invalid) -> Refusal {
     Refusal::new(EINVAL, message).at(attrs.get(attr))
 }
 
-fn target(
-    attrs: &Attrs<'_>,
-    control: &Control,
-    policy: &Policy<V4>,
-) -> Result<Target, Refusal> {
+fn target(attrs: &Attrs<'_>, control: &Control, policy: &Policy<V4>) -> Result<Target, Refusal> {
     let unused: &[u32] = match policy.action {
         Action::Snat | Action::Masquerade => &TO,
         Action::Dnat => &[FASTNAT_A_POLICY_POOL],
@@ -201,7 +221,9 @@ fn pool(
     };
     let pool = attr.name().and_then(|name| control.pool(&name));
     let refusal = Refusal::new(ENOENT, c"there is no such pool");
-    pool.cloned().map(Some).ok_or_else(|| refusal.at(Some(attr)))
+    pool.cloned()
+        .map(Some)
+        .ok_or_else(|| refusal.at(Some(attr)))
 }
 
 fn endpoint(attrs: &Attrs<'_>, policy: &Policy<V4>) -> Result<Target, Refusal> {
@@ -212,7 +234,11 @@ fn endpoint(attrs: &Attrs<'_>, policy: &Policy<V4>) -> Result<Target, Refusal> {
         return Err(refusal.at(Some(to)));
     }
     let first = attrs.get(FASTNAT_A_POLICY_TO_PORT_MIN);
-    let ports = range(attrs, FASTNAT_A_POLICY_TO_PORT_MIN, FASTNAT_A_POLICY_TO_PORT_MAX)?;
+    let ports = range(
+        attrs,
+        FASTNAT_A_POLICY_TO_PORT_MIN,
+        FASTNAT_A_POLICY_TO_PORT_MAX,
+    )?;
     let matched = policy.matches.dport;
     if let Some(ports) = ports {
         if !matches!(policy.matches.proto, 6 | 17) {
@@ -246,7 +272,10 @@ fn list(dump: &mut Dump) -> Answer {
         return Ok(());
     };
     let control = net.control.lock();
-    dump.list(control.policies().iter(), |message, entry| put(message, entry));
+    dump.generation(control.generation());
+    dump.list(control.policies().iter(), |message, entry| {
+        put(message, entry)
+    });
     Ok(())
 }
 
@@ -266,8 +295,14 @@ fn put(message: &mut Message<'_>, entry: &Entry) -> Result {
             message.u16(FASTNAT_A_POLICY_TO_PORT_MAX, ports.max())?;
         }
     }
-    message.u32(FASTNAT_A_POLICY_FLOWS, entry.owner.flows.load(Ordering::Relaxed))?;
-    message.u64(FASTNAT_A_POLICY_HITS, entry.owner.hits.load(Ordering::Relaxed))
+    message.u32(
+        FASTNAT_A_POLICY_FLOWS,
+        entry.owner.flows.load(Ordering::Relaxed),
+    )?;
+    message.u64(
+        FASTNAT_A_POLICY_HITS,
+        entry.owner.hits.load(Ordering::Relaxed),
+    )
 }
 
 fn put_matches(message: &mut Message<'_>, m: &Match<V4>) -> Result {
@@ -281,8 +316,16 @@ fn put_matches(message: &mut Message<'_>, m: &Match<V4>) -> Result {
         message.addr(addr, prefix.addr())?;
         message.u8(len, prefix.bits())
     };
-    prefix(FASTNAT_A_POLICY_SRC_ADDR, FASTNAT_A_POLICY_SRC_PREFIX, m.src)?;
-    prefix(FASTNAT_A_POLICY_DST_ADDR, FASTNAT_A_POLICY_DST_PREFIX, m.dst)?;
+    prefix(
+        FASTNAT_A_POLICY_SRC_ADDR,
+        FASTNAT_A_POLICY_SRC_PREFIX,
+        m.src,
+    )?;
+    prefix(
+        FASTNAT_A_POLICY_DST_ADDR,
+        FASTNAT_A_POLICY_DST_PREFIX,
+        m.dst,
+    )?;
     let mut range = |min, max, range: PortRange| {
         if range == PortRange::ALL {
             return Ok(());
@@ -290,8 +333,16 @@ fn put_matches(message: &mut Message<'_>, m: &Match<V4>) -> Result {
         message.u16(min, range.min())?;
         message.u16(max, range.max())
     };
-    range(FASTNAT_A_POLICY_SRC_PORT_MIN, FASTNAT_A_POLICY_SRC_PORT_MAX, m.sport)?;
-    range(FASTNAT_A_POLICY_DST_PORT_MIN, FASTNAT_A_POLICY_DST_PORT_MAX, m.dport)?;
+    range(
+        FASTNAT_A_POLICY_SRC_PORT_MIN,
+        FASTNAT_A_POLICY_SRC_PORT_MAX,
+        m.sport,
+    )?;
+    range(
+        FASTNAT_A_POLICY_DST_PORT_MIN,
+        FASTNAT_A_POLICY_DST_PORT_MAX,
+        m.dport,
+    )?;
     let ifaces = [
         (FASTNAT_A_POLICY_IN_IFACE, &m.in_iface),
         (FASTNAT_A_POLICY_OUT_IFACE, &m.out_iface),

@@ -40,9 +40,9 @@ fn add(request: &Request<'_>) -> Answer {
         realm: control.next_realm(),
         policies: AtomicU32::new(0),
     };
-    control.add_pool(pool).map_err(|refused| {
-        Refusal::from(refused).at(attrs.get(FASTNAT_A_POOL_NAME))
-    })
+    control
+        .add_pool(pool)
+        .map_err(|refused| Refusal::from(refused).at(attrs.get(FASTNAT_A_POOL_NAME)))
 }
 
 fn ranges(attrs: &Attrs<'_>) -> Result<KVec<AddrRange>, Refusal> {
@@ -56,9 +56,15 @@ fn ranges(attrs: &Attrs<'_>) -> Result<KVec<AddrRange>, Refusal> {
         }
         addresses = addresses.saturating_add(range.len());
         if addresses > MAX_ADDRESSES {
-            return Err(at(Refusal::new(E2BIG, c"a pool has at most 65536 addresses")));
+            return Err(at(Refusal::new(
+                E2BIG,
+                c"a pool has at most 65536 addresses",
+            )));
         }
-        if ranges.iter().any(|other: &AddrRange| other.overlaps(&range)) {
+        if ranges
+            .iter()
+            .any(|other: &AddrRange| other.overlaps(&range))
+        {
             return Err(at(Refusal::new(EINVAL, c"two ranges of the pool overlap")));
         }
         ranges.push(range, GFP_KERNEL)?;
@@ -69,9 +75,8 @@ fn ranges(attrs: &Attrs<'_>) -> Result<KVec<AddrRange>, Refusal> {
 fn range(attr: Attr<'_>) -> Result<AddrRange, Refusal> {
     let inside = attr.nested();
     let min = inside.get(FASTNAT_A_RANGE_ADDR_MIN);
-    let min = min.ok_or_else(|| {
-        Refusal::new(EINVAL, c"the range has no first address").at(Some(attr))
-    })?;
+    let min =
+        min.ok_or_else(|| Refusal::new(EINVAL, c"the range has no first address").at(Some(attr)))?;
     let max = inside.get(FASTNAT_A_RANGE_ADDR_MAX).unwrap_or(min);
     let refusal = Refusal::new(ERANGE, c"the last address is below the first").at(Some(max));
     let range = AddrRange::new(min.addr(), max.addr()).ok_or(refusal)?;
@@ -108,7 +113,10 @@ fn list(dump: &mut Dump) -> Answer {
         return Ok(());
     };
     let control = net.control.lock();
-    dump.list(control.pools().iter(), |message, pool| put(message, &net, pool));
+    dump.generation(control.generation());
+    dump.list(control.pools().iter(), |message, pool| {
+        put(message, &net, pool)
+    });
     Ok(())
 }
 
@@ -127,7 +135,10 @@ fn put(message: &mut Message<'_>, net: &Net, pool: &Pool) -> Result {
     message.u16(FASTNAT_A_POOL_PORT_MIN, pool.ports.min())?;
     message.u16(FASTNAT_A_POOL_PORT_MAX, pool.ports.max())?;
     message.u32(FASTNAT_A_POOL_PORT_MODE, mode)?;
-    message.u32(FASTNAT_A_POOL_POLICIES, pool.policies.load(Ordering::Relaxed))?;
+    message.u32(
+        FASTNAT_A_POOL_POLICIES,
+        pool.policies.load(Ordering::Relaxed),
+    )?;
     message.u32(FASTNAT_A_POOL_BINDINGS, bindings(net, pool))
 }
 

@@ -27,7 +27,10 @@ fn put(message: &mut Message<'_>, net: Option<&Arc<Net>>) -> Result {
     let flows = shards().map(|shard| shard.flow_count().get());
     let bindings = shards().map(|shard| shard.binding_count().get());
     message.u32(FASTNAT_A_STATS_FLOWS, flows.fold(0, u32::wrapping_add))?;
-    message.u32(FASTNAT_A_STATS_BINDINGS, bindings.fold(0, u32::wrapping_add))?;
+    message.u32(
+        FASTNAT_A_STATS_BINDINGS,
+        bindings.fold(0, u32::wrapping_add),
+    )?;
     for shard in shards() {
         message.nest(FASTNAT_A_STATS_NODE, |message| {
             message.u32(FASTNAT_A_NODE_ID, shard.node() as u32)?;

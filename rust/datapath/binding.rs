@@ -11,10 +11,10 @@ use crate::state::policy::{Entry, Snapshot, Target};
 use crate::state::pool::Pool;
 use crate::state::stats::Counter;
 use crate::state::Net;
+use crate::sys::dev;
 use crate::sys::hook::Context;
 use crate::sys::rcu::{self, Rcu};
 use crate::sys::skb::Skb;
-use crate::sys::dev;
 use crate::table::binding::{Binding, Held, NewBinding};
 use crate::table::ports::{Claim, PortMap, Wish};
 
@@ -70,7 +70,9 @@ impl<'a> Request<'a> {
                 }
         };
         let (proto, src) = (self.tuple.proto, self.tuple.src());
-        let binding = self.net.binding(Side::Inside, proto, src, self.rcu, wanted)?;
+        let binding = self
+            .net
+            .binding(Side::Inside, proto, src, self.rcu, wanted)?;
         Held::new(binding)
     }
 
@@ -78,7 +80,10 @@ impl<'a> Request<'a> {
         let claim = self.claim(outside)?;
         let node = self.net.home(claim.port());
         let shard = self.net.shards.get(node).ok_or(Counter::DropMemory)?;
-        let place = self.net.binding_place(node).ok_or(Counter::DropMaxBindings)?;
+        let place = self
+            .net
+            .binding_place(node)
+            .ok_or(Counter::DropMaxBindings)?;
         let new = NewBinding {
             inside: self.tuple.src(),
             proto: self.tuple.proto,
@@ -123,9 +128,15 @@ impl<'a> Request<'a> {
 
     fn claim_at(&self, addr: V4, pool: Option<&Pool>) -> Result<Claim<'a, V4>, Counter> {
         let (proto, inside) = (self.tuple.proto, self.tuple.src_port.to_host());
-        let map = self.net.ports.of(addr, self.rcu).ok_or(Counter::DropMemory)?;
+        let map = self
+            .net
+            .ports
+            .of(addr, self.rcu)
+            .ok_or(Counter::DropMemory)?;
         let ports = pool.map_or(ANY_PORT, |pool| pool.ports);
-        let range = class(proto, inside).intersect(&ports).ok_or(Counter::DropPorts)?;
+        let range = class(proto, inside)
+            .intersect(&ports)
+            .ok_or(Counter::DropPorts)?;
         // What the host itself sends keeps its port if it can: its sockets know no other.
         let own = self.context.input().is_none();
         if range.contains(inside) && (own || pool.is_some_and(|pool| pool.preserve)) {
@@ -135,7 +146,8 @@ impl<'a> Request<'a> {
                 return Ok(claim);
             }
         }
-        self.claim_random(addr, map, range).ok_or(Counter::DropPorts)
+        self.claim_random(addr, map, range)
+            .ok_or(Counter::DropPorts)
     }
 
     /// A random port, of this node's share if it has one.

@@ -60,7 +60,7 @@ pub(super) fn begin(
         rcu,
     }
     .binding(outside)?;
-    outbound::add(net, &tuple, entry, held, rcu)?;
+    outbound::add(net, &tuple, entry, held, false, rcu)?;
     net.count(Counter::Hairpins);
     Ok(true)
 }

@@ -6,7 +6,7 @@
 //! would find tells what to do, in PREROUTING if it changes a destination, in POSTROUTING if it
 //! changes a source. Errors never make, refresh or end a flow.
 
-use super::{outbound, subject, Outcome};
+use super::{outbound, packet, subject, Outcome};
 use crate::nat::addr::V4;
 use crate::nat::packet::IcmpError;
 use crate::nat::rewrite::{self, Half};
@@ -29,9 +29,7 @@ pub(super) fn inbound(
     let Some(entry) = net.flow(&error.inner.reverse(), rcu) else {
         return Outcome::Elsewhere;
     };
-    if net.settings.untracked() {
-        skb.untrack();
-    }
+    packet::untrack(net, skb, entry);
     if entry.half() != Half::Dst {
         return Outcome::Elsewhere;
     }

@@ -37,9 +37,7 @@ pub(super) fn packet(
         return step::translate(net, skb, packet, entry);
     }
     // The source is translated after routing; conntrack comes before that.
-    if net.settings.untracked() {
-        skb.untrack();
-    }
+    step::untrack(net, skb, entry);
     Outcome::Elsewhere
 }
 
@@ -54,7 +52,8 @@ fn first(
     let Some(rules) = net.rules.get(rcu) else {
         return Outcome::Elsewhere;
     };
-    if packet.tuple.dst_addr.is_multicast() {
+    let looped = context.input().is_none_or(|input| input.is_loopback());
+    if looped || packet.tuple.dst_addr.is_multicast() {
         return Outcome::Elsewhere;
     }
     if rules.has_destination() {
@@ -137,7 +136,10 @@ fn by_binding(
         }
         Err(reason) => return Outcome::Drop(reason),
     }
-    step::replace(net, skb, packet, Half::Dst, inside)
+    if net.settings.untracked() {
+        skb.untrack();
+    }
+    step::replace(skb, packet, Half::Dst, inside)
 }
 
 /// The translation of the first packet from outside.
@@ -180,6 +182,7 @@ fn add<'a>(
         owner: new.owner,
         binding: new.binding,
         source_open,
+        local: false,
         now: time::now(),
     };
     add_flow(net, node, flow, rcu)

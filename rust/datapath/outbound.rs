@@ -76,12 +76,15 @@ fn first(
     rcu: Rcu<'_>,
 ) -> Outcome {
     let tuple = &packet.tuple;
+    if context.output().is_none_or(|output| output.is_loopback()) {
+        return Outcome::Elsewhere;
+    }
     let Some((rules, entry)) = policy(net, &subject::of(skb, context, tuple), rcu) else {
         return Outcome::Pass(Counter::PassUntouched);
     };
     match begin(net, skb, context, tuple, rules, entry, rcu) {
         Ok(Some(flow)) => {
-            if net.settings.untracked() {
+            if net.settings.untracked() && !flow.is_local() {
                 skb.forget_conntrack();
             }
             step::translate(net, skb, packet, flow)
@@ -134,7 +137,7 @@ fn begin<'a>(
         rcu,
     }
     .binding(outside)?;
-    add(net, tuple, entry, held, rcu).map(Some)
+    add(net, tuple, entry, held, context.input().is_none(), rcu).map(Some)
 }
 
 /// Makes the flow that translates the source of `tuple` to the outside of a binding.
@@ -143,6 +146,7 @@ pub(super) fn add<'a>(
     tuple: &Tuple<V4>,
     entry: &Entry,
     held: Held<V4>,
+    local: bool,
     rcu: Rcu<'a>,
 ) -> Result<&'a FlowEntry<V4>, Counter> {
     let outside = held.outside();
@@ -154,6 +158,7 @@ pub(super) fn add<'a>(
         owner: &entry.owner,
         binding: Some(held),
         source_open: false,
+        local,
         now: time::now(),
     };
     add_flow(net, node, flow, rcu)

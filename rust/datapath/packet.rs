@@ -25,11 +25,7 @@ impl From<Unsupported> for Counter {
 /// Reads the headers. If they are wrong, the IP header comes back, as far as there is one.
 #[inline]
 pub(super) fn parse(skb: &mut Skb) -> Result<(Ip, Kind), Option<Ip>> {
-    let mut ip = packet::ip(skb.linear()).map_err(|_| None)?;
-    if ip.total_len == 0 {
-        // Longer than the field can say (BIG TCP).
-        ip.total_len = skb.len();
-    }
+    let ip = packet::ip(skb.linear(), skb.len()).map_err(|_| None)?;
     if !skb.pull(ip.wanted()) {
         return Err(Some(ip));
     }
@@ -46,21 +42,26 @@ pub(super) fn translate(
     entry: &FlowEntry<V4>,
 ) -> Outcome {
     entry.touch(time::now());
-    replace(net, skb, packet, entry.half(), entry.new_end())
+    untrack(net, skb, entry);
+    replace(skb, packet, entry.half(), entry.new_end())
+}
+
+/// Keeps conntrack away from a packet of this flow, unless the setting or the host wants it.
+#[inline]
+pub(super) fn untrack(net: &Net, skb: &mut Skb, entry: &FlowEntry<V4>) {
+    if net.settings.untracked() && !entry.is_local() {
+        skb.untrack();
+    }
 }
 
 /// Replaces one end of a packet.
 #[inline]
 pub(super) fn replace(
-    net: &Net,
     skb: &mut Skb,
     packet: &Packet<V4>,
     half: Half,
     new: Endpoint<V4>,
 ) -> Outcome {
-    if net.settings.untracked() {
-        skb.untrack();
-    }
     let old = match half {
         Half::Src => packet.tuple.src(),
         Half::Dst => packet.tuple.dst(),

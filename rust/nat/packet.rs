@@ -49,12 +49,17 @@ pub struct Ip {
     pub dst: V4,
 }
 
-/// Reads the IPv4 header.
+/// Reads the IPv4 header of a packet of `len` bytes, of which `bytes` are the first.
+///
+/// A packet longer than 65535 bytes has a total length of 0 (BIG TCP, `iph_totlen()`).
 ///
 /// Fails if it is cut off, not of version 4, shorter than 20 bytes, or longer than the packet.
 #[inline]
-pub fn ip(bytes: &[u8]) -> Result<Ip, Malformed> {
-    let header = header(bytes).ok_or(Malformed)?;
+pub fn ip(bytes: &[u8], len: usize) -> Result<Ip, Malformed> {
+    let mut header = header(bytes).ok_or(Malformed)?;
+    if header.total_len == 0 && len > usize::from(u16::MAX) {
+        header.total_len = len;
+    }
     let valid = bytes.len() >= header.header_len && header.total_len >= header.header_len;
     valid.then_some(header).ok_or(Malformed)
 }

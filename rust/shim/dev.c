@@ -7,22 +7,15 @@
 
 #include <fastnat/shim.h>
 
-/* As nf_nat_masquerade_ipv4(): the address the route's next hop would see. */
-__be32 fastnat_shim_masquerade_addr(const struct sk_buff *skb,
-				    const struct net_device *out)
-{
-	const struct rtable *rt = skb_rtable(skb);
-
-	if (!rt)
-		return 0;
-	return inet_select_addr(out, rt_nexthop(rt, ip_hdr(skb)->daddr),
-				RT_SCOPE_UNIVERSE);
-}
-
 /* 16 bytes, padded with zeroes. A rename may tear the copy, which then matches nothing. */
 void fastnat_shim_dev_name(const struct net_device *dev, u8 *name)
 {
 	strscpy_pad(name, dev->name, IFNAMSIZ);
+}
+
+bool fastnat_shim_dev_is_loopback(const struct net_device *dev)
+{
+	return dev->flags & IFF_LOOPBACK;
 }
 
 /* Under RCU. */
@@ -32,6 +25,23 @@ bool fastnat_shim_dev_has_addr(struct net_device *dev, __be32 addr)
 
 	return in_dev && inet_confirm_addr(dev_net(dev), in_dev, 0, addr,
 					   RT_SCOPE_HOST) == addr;
+}
+
+/*
+ * As nf_nat_masquerade_ipv4(), the address that the route's next hop would see;
+ * but not that of another interface, which may be an inside one.
+ */
+__be32 fastnat_shim_masquerade_addr(const struct sk_buff *skb,
+				    struct net_device *out)
+{
+	const struct rtable *rt = skb_rtable(skb);
+	__be32 addr;
+
+	if (!rt)
+		return 0;
+	addr = inet_select_addr(out, rt_nexthop(rt, ip_hdr(skb)->daddr),
+				RT_SCOPE_UNIVERSE);
+	return fastnat_shim_dev_has_addr(out, addr) ? addr : 0;
 }
 
 /* Under RCU: the interface that owns a local address, or NULL. */

@@ -7,6 +7,9 @@
 
 #include "netlink-gen.h"
 
+/* Whoever asks for the family while the module is not loaded loads it. */
+MODULE_ALIAS_GENL_FAMILY(FASTNAT_FAMILY_NAME);
+
 int fastnat_shim_genl_register(void)
 {
 	return genl_register_family(&fastnat_nl_family);
@@ -44,7 +47,11 @@ void fastnat_shim_reply_free(struct sk_buff *skb)
 
 void *fastnat_shim_dump_begin(struct sk_buff *skb, struct netlink_callback *cb)
 {
-	return genlmsg_iput(skb, genl_info_dump(cb));
+	void *head = genlmsg_iput(skb, genl_info_dump(cb));
+
+	if (head)
+		genl_dump_check_consistent(cb, head);
+	return head;
 }
 
 void fastnat_shim_dump_end(struct sk_buff *skb, void *head)

@@ -20,6 +20,7 @@ pub(crate) struct Control {
     running: Option<Running>,
     last_policy: u32,
     last_realm: u64,
+    generation: u32,
 }
 
 /// What runs while there are policies. Fields drop in this order.
@@ -56,7 +57,17 @@ impl Control {
             running: None,
             last_policy: 0,
             last_realm: 0,
+            generation: 0,
         }
+    }
+
+    /// Changes with every change of policies or pools.
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    fn changed(&mut self) {
+        self.generation = self.generation.wrapping_add(1);
     }
 
     /// The policies, in the order in which they are asked.
@@ -114,6 +125,7 @@ impl Control {
         }
         self.policies = list;
         self.last_policy = id;
+        self.changed();
         Ok(())
     }
 
@@ -137,6 +149,7 @@ impl Control {
             pool.policies.fetch_sub(1, Ordering::Relaxed);
         }
         self.policies = list;
+        self.changed();
         Ok(())
     }
 
@@ -146,16 +159,22 @@ impl Control {
             return Err(Refused::Exists);
         }
         let pool = Arc::new(pool, GFP_KERNEL)?;
+        self.changed();
         Ok(self.pools.push(pool, GFP_KERNEL)?)
     }
 
     /// Deletes a pool that no policy names.
     pub(crate) fn del_pool(&mut self, name: &Name) -> Result<(), Refused> {
         let place = self.pools.iter().position(|pool| pool.name == *name);
+        self.changed();
         let place = place.ok_or(Refused::Missing)?;
         match self.pools.get(place) {
             Some(pool) if pool.policies.load(Ordering::Relaxed) != 0 => Err(Refused::InUse),
-            _ => self.pools.remove(place).map(drop).map_err(|_| Refused::Missing),
+            _ => self
+                .pools
+                .remove(place)
+                .map(drop)
+                .map_err(|_| Refused::Missing),
         }
     }
 

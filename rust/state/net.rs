@@ -180,7 +180,11 @@ impl Net {
 
     /// Room for one more flow on a node, if the limit allows.
     pub(crate) fn flow_place(&self, node: usize) -> Option<Place<'_>> {
-        self.place(node, self.settings.max_flows.load(Ordering::Relaxed), Shard::flow_count)
+        self.place(
+            node,
+            self.settings.max_flows.load(Ordering::Relaxed),
+            Shard::flow_count,
+        )
     }
 
     /// Room for one more binding on a node, if the limit allows.

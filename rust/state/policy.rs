@@ -121,7 +121,7 @@ impl Rules {
         let sizes = classifier::plan(policies(), &mut groups)?;
         groups.truncate(sizes.groups);
         let mut slots = KVVec::from_elem(Slot::default(), sizes.slots, GFP_KERNEL)?;
-        classifier::build((0u32..).zip(policies()), key, &mut groups, &mut slots)?;
+        classifier::build((0u32..).zip(policies()), key, &groups, &mut slots)?;
         Ok(Self {
             entries,
             groups,

@@ -34,6 +34,12 @@ impl<'a> Device<'a> {
         name
     }
 
+    /// Is it the loopback interface?
+    pub(crate) fn is_loopback(&self) -> bool {
+        // SAFETY: Valid for 'a.
+        unsafe { ffi::fastnat_shim_dev_is_loopback(self.0.as_ptr()) }
+    }
+
     /// Does the interface own `addr`?
     pub(crate) fn has_addr(&self, addr: V4) -> bool {
         // SAFETY: Valid for 'a, under RCU.

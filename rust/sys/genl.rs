@@ -78,7 +78,7 @@ impl Refusal {
         // SAFETY: The caller's promise.
         if let Some(extack) = unsafe { extack.as_mut() } {
             if let Some(message) = self.message {
-                extack._msg = message.as_ptr().cast();
+                extack._msg = message.as_char_ptr();
             }
             extack.bad_attr = self.attr;
             extack.miss_type = self.missing.unwrap_or(0) as u16;
@@ -195,6 +195,13 @@ impl Dump {
         if let Some(arg) = args.get_mut(index) {
             *arg = value as isize;
         }
+    }
+
+    /// Says which state the list is of. If it changes from packet to packet, the reader is told
+    /// that the list is not of one piece (`NLM_F_DUMP_INTR`).
+    pub(crate) fn generation(&mut self, generation: u32) {
+        // SAFETY: By the invariant. 0 would mean that there is nothing to compare.
+        unsafe { (*self.cb).seq = generation | 1 << 31 };
     }
 
     /// Adds an entry; false if the packet is full.

@@ -190,7 +190,12 @@ unsafe fn enter<H: Handler>(
     // SAFETY: The hook's contract.
     let (handler, mut skb, context, rcu) = unsafe {
         let context = Context { state: &*state };
-        (&*this.cast::<H>(), Skb::from_hook(skb), context, Rcu::held())
+        (
+            &*this.cast::<H>(),
+            Skb::from_hook(skb),
+            context,
+            Rcu::held(),
+        )
     };
     match step(handler, &mut skb, &context, rcu) {
         Verdict::Accept => ffi::NF_ACCEPT,

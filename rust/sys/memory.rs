@@ -33,7 +33,7 @@ impl<T> NodeArray<T> {
     /// All zero bytes must be a valid `T`, and `T` must not need dropping.
     pub(crate) unsafe fn zeroed(len: usize, node: i32) -> Result<Self> {
         let layout = Layout::array::<T>(len).map_err(|_| E2BIG)?;
-        let flags = GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN;
+        let flags = GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN;
         let data = KVmalloc::alloc(layout, flags, NumaNode::new(node)?)?.cast();
         // INVARIANT: Zeroed memory of that layout, valid values by the caller's promise.
         Ok(Self { data, len, layout })

@@ -20,7 +20,9 @@ impl Nodes {
         loop {
             // SAFETY: No requirements.
             id = unsafe { ffi::fastnat_shim_next_node(id) };
-            let Ok(place) = usize::try_from(id) else { break };
+            let Ok(place) = usize::try_from(id) else {
+                break;
+            };
             while index.len() <= place {
                 index.push(ids.len() as u16, GFP_KERNEL)?;
             }

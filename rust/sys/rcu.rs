@@ -128,4 +128,3 @@ pub(crate) fn random64() -> u64 {
     // SAFETY: No requirements.
     unsafe { bindings::get_random_u64() }
 }
-

@@ -51,8 +51,7 @@ impl Skb {
     #[inline]
     pub(crate) fn pull(&mut self, len: usize) -> bool {
         // SAFETY: By the type invariant.
-        self.linear().len() >= len
-            || unsafe { ffi::fastnat_shim_skb_pull(self.ptr, len as u32) }
+        self.linear().len() >= len || unsafe { ffi::fastnat_shim_skb_pull(self.ptr, len as u32) }
     }
 
     /// The first `len` bytes, owned by this packet alone; `None` if there is no memory.

@@ -23,8 +23,7 @@ impl<T> Cache<T> {
         let size = core::mem::size_of::<T>() as u32;
         let align = core::mem::align_of::<T>() as u32;
         // SAFETY: The name is static.
-        let cache =
-            unsafe { ffi::fastnat_shim_cache_create(name.as_ptr().cast(), size, align) };
+        let cache = unsafe { ffi::fastnat_shim_cache_create(name.as_char_ptr(), size, align) };
         if cache.is_null() {
             return Err(ENOMEM);
         }

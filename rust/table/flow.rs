@@ -38,6 +38,7 @@ pub(crate) struct FlowEntry<A> {
     seen: AtomicU32,
     direction: Direction,
     half: Half,
+    local: bool,
 }
 
 // SAFETY: Both always return the same fields; `key` is never written.
@@ -92,6 +93,8 @@ pub(crate) struct NewFlow<'a, A: Family> {
     pub(crate) binding: Option<Held<A>>,
     /// Is it still open whether a source policy concerns the same packets?
     pub(crate) source_open: bool,
+    /// Does it begin with a packet of the host itself?
+    pub(crate) local: bool,
     /// Now.
     pub(crate) now: Instant,
 }
@@ -109,6 +112,7 @@ impl<A: Family> NewFlow<'_, A> {
             seen: AtomicU32::new(self.now.0),
             direction,
             half,
+            local: self.local,
         };
         Flow {
             entries: [
@@ -150,6 +154,12 @@ impl<A: Family> FlowEntry<A> {
     #[inline]
     pub(crate) fn direction(&self) -> Direction {
         self.direction
+    }
+
+    /// Does the flow belong to the host itself? Its firewall may want to track it.
+    #[inline]
+    pub(crate) fn is_local(&self) -> bool {
+        self.local
     }
 
     /// A packet was translated now: the flow's idle time begins anew. One store a tick at most.

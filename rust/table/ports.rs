@@ -123,7 +123,11 @@ impl<A: Words> PortMap<A> {
     /// Claims a free port that `usable` agrees to. `None` if there is none, or no memory.
     pub(crate) fn claim(&self, wish: &Wish, usable: impl Fn(u16) -> bool) -> Option<Claim<'_, A>> {
         let bitmap = self.bitmap(wish.proto)?;
-        let word = |index: usize| bitmap.get(index).map_or(u64::MAX, |word| word.load(Ordering::Relaxed));
+        let word = |index: usize| {
+            bitmap
+                .get(index)
+                .map_or(u64::MAX, |word| word.load(Ordering::Relaxed))
+        };
         let mut start = wish.start;
         for _ in 0..TRIES {
             let port = ports::pick(word, wish.range, wish.nodes, wish.node, start)?;
@@ -140,7 +144,11 @@ impl<A: Words> PortMap<A> {
     /// Claims this port, if it is free.
     pub(crate) fn claim_one(&self, proto: u8, port: u16) -> Option<Claim<'_, A>> {
         let (word, bit) = place(port);
-        let taken = self.bitmap(proto)?.get(word)?.fetch_or(bit, Ordering::AcqRel) & bit;
+        let taken = self
+            .bitmap(proto)?
+            .get(word)?
+            .fetch_or(bit, Ordering::AcqRel)
+            & bit;
         (taken == 0).then_some(Claim {
             map: self,
             proto,
@@ -175,7 +183,9 @@ impl<A: Words> PortMap<A> {
     fn new_bitmap(&self, slot: &AtomicPtr<Bitmap>) -> Option<*mut Bitmap> {
         let layout = Layout::new::<Bitmap>();
         let flags = GFP_ATOMIC | __GFP_ZERO | __GFP_NOWARN;
-        let memory = Kmalloc::alloc(layout, flags, NumaNode::NO_NODE).ok()?.cast::<Bitmap>();
+        let memory = Kmalloc::alloc(layout, flags, NumaNode::NO_NODE)
+            .ok()?
+            .cast::<Bitmap>();
         // INVARIANT: From `Kmalloc`; zeroes are a bitmap with all ports free.
         match slot.compare_exchange(
             ptr::null_mut(),

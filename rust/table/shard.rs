@@ -195,7 +195,9 @@ impl<A: Family> Shard<A> {
 
     /// Removes a flow of this shard; false if somebody else has.
     pub(crate) fn remove_flow(&self, flow: &Flow<A>) -> bool {
-        let lock = self.flows.lock_both(flow.tuple(), &flow.orig().to().reverse());
+        let lock = self
+            .flows
+            .lock_both(flow.tuple(), &flow.orig().to().reverse());
         if !flow.mark_removed() {
             return false;
         }

@@ -52,12 +52,13 @@ module_copy() {
 clippy_module() {
 	module_copy clippy
 	CLIPPY=1 tools/rig/module.sh "$work/clippy" | tee "$work/clippy.out"
-	! grep -qE '^(warning|error)' "$work/clippy.out"
+	! grep -E '^(warning|error)' "$work/clippy.out" >/dev/null
 }
-sparse_module() {
-	module_copy sparse
-	C=2 tools/rig/module.sh "$work/sparse" >"$work/sparse.out" 2>&1 || { tail -n 20 "$work/sparse.out"; return 1; }
-	! grep -E '^[^ ]*(shim|include/fastnat)[^ ]*: (warning|error)' "$work/sparse.out"
+# (sparse is not run: Debian 13's is older than what the kernel's headers ask for.)
+warnings() {
+	module_copy warnings
+	tools/rig/module.sh "$work/warnings" >"$work/warnings.out" 2>&1 || { tail -n 20 "$work/warnings.out"; return 1; }
+	! grep -E '(^|: )warning[:[]' "$work/warnings.out"
 }
 
 shellcheck_all() {
@@ -82,7 +83,7 @@ check "rustfmt, module" rustfmt_module
 check "rustfmt, tools" rustfmt_tools
 check "clippy, tools" clippy_tools
 [[ ${CLIPPY:-} != 1 ]] || check "clippy, module" clippy_module
-check "sparse, C parts" sparse_module
+check "no compiler warnings" warnings
 check "checkpatch, C parts" checkpatch
 check "shellcheck" shellcheck_all
 check "yamllint" yamllint_all

@@ -89,7 +89,7 @@ fn netlink(error: &Error) -> String {
 
 /// The kernel's message, the attribute and the error, as far as they are known.
 fn refused(refusal: &Refusal) -> String {
-    let errno = Errno::from_raw(refusal.errno).desc();
+    let errno = describe_errno(refusal.errno);
     let about = match &refusal.attribute {
         Some(name) if refusal.missing => format!("missing attribute {name}"),
         Some(name) => format!("attribute {name}"),
@@ -98,15 +98,24 @@ fn refused(refusal: &Refusal) -> String {
     match (&refusal.message, about.is_empty()) {
         (Some(message), true) => format!("{message}: {errno}"),
         (Some(message), false) => format!("{message} ({about}): {errno}"),
-        (None, true) => errno.into(),
+        (None, true) => errno,
         (None, false) => format!("{about}: {errno}"),
     }
 }
 
-fn namespace(errno: Errno) -> &'static str {
+/// The C library's words for an error number.
+fn describe_errno(errno: i32) -> String {
+    let text = io::Error::from_raw_os_error(errno).to_string();
+    match text.rsplit_once(" (os error") {
+        Some((words, _)) => words.into(),
+        None => text,
+    }
+}
+
+fn namespace(errno: Errno) -> String {
     match errno {
-        Errno::ENOENT => "there is none of this name in /run/netns",
-        Errno::EPERM | Errno::EACCES => "no permission: CAP_SYS_ADMIN is needed to enter it",
-        other => other.desc(),
+        Errno::ENOENT => "there is none of this name in /run/netns".into(),
+        Errno::EPERM | Errno::EACCES => "no permission: CAP_SYS_ADMIN is needed to enter it".into(),
+        other => describe_errno(other as i32),
     }
 }

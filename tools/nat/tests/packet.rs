@@ -5,12 +5,32 @@
 #![allow(clippy::unwrap_used)]
 
 use fastnat_nat::nat::addr::Be16;
-use fastnat_nat::nat::packet::{classify, ip, Kind, Malformed, Unsupported, L4};
+use fastnat_nat::nat::packet::{self, classify, Ip, Kind, Malformed, Unsupported, L4};
 use fastnat_nat::nat::tuple::{Tuple, ICMP, TCP, UDP};
 use proptest::prelude::*;
 
 mod common;
 use common::*;
+
+fn ip(bytes: &[u8]) -> Result<Ip, Malformed> {
+    packet::ip(bytes, bytes.len())
+}
+
+#[test]
+fn big_tcp_takes_its_length_from_the_buffer() {
+    let mut bytes = packet_bytes_of_length_zero();
+    assert_eq!(packet::ip(&bytes, 1500), Err(Malformed));
+    assert_eq!(packet::ip(&bytes, 65535), Err(Malformed));
+    assert_eq!(packet::ip(&bytes, 65536).unwrap().total_len, 65536);
+    bytes[3] = 40;
+    assert_eq!(packet::ip(&bytes, 65536).unwrap().total_len, 40);
+}
+
+fn packet_bytes_of_length_zero() -> [u8; 20] {
+    let mut bytes = [0; 20];
+    bytes[0] = 0x45;
+    bytes
+}
 
 fn read(bytes: &[u8]) -> Result<Kind, Malformed> {
     classify(bytes, &ip(bytes)?)

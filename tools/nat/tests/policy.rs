@@ -263,6 +263,12 @@ fn rank_orders_by_priority_then_id() {
 }
 
 #[test]
+fn longest_duration() {
+    assert_eq!(Instant(Ticks::MAX.0).since(Instant(0)), Ticks::MAX);
+    assert_eq!(Instant(Ticks::MAX.0 + 1).since(Instant(0)), Ticks(0));
+}
+
+#[test]
 fn port_mapping() {
     let range = |min, max| PortRange::new(min, max).unwrap();
     let from = range(8000, 8009);

@@ -5,13 +5,17 @@
 #![allow(clippy::unwrap_used)]
 
 use fastnat_nat::nat::addr::{Be16, V4};
-use fastnat_nat::nat::packet::{classify, ip, IcmpError, Kind, Packet, L4};
+use fastnat_nat::nat::packet::{self, classify, Ip, IcmpError, Kind, Packet, L4};
 use fastnat_nat::nat::rewrite::{endpoint, icmp_error, Checksum, Half};
 use fastnat_nat::nat::tuple::{Endpoint, Tuple, ICMP, TCP, UDP};
 use proptest::prelude::*;
 
 mod common;
 use common::{endpoint as any_endpoint, *};
+
+fn ip(bytes: &[u8]) -> Result<Ip, packet::Malformed> {
+    packet::ip(bytes, bytes.len())
+}
 
 fn flow(bytes: &[u8]) -> Packet<V4> {
     match classify(bytes, &ip(bytes).unwrap()) {
