@@ -107,6 +107,7 @@ nftables_nat_on_another_interface_goes_its_own_way() {
 
 gateway_topology
 cable "$gw" wan1 198.51.100.1/24 "$server" eth1 198.51.100.2/24
+apply
 at "$gw" nft list ruleset >/dev/null 2>&1 || skip_all "no nftables"
 configure policy add masquerade --out wan0
 serve udp "$server" 192.0.2.2:53

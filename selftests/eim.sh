@@ -84,6 +84,7 @@ gateway_topology
 setup_ns stranger
 cable "$gw" wan1 198.51.100.1/24 "$stranger" eth0 198.51.100.2/24
 route "$stranger" 203.0.113.0/24 via 198.51.100.1
+apply
 configure pool add one --range 203.0.113.5
 configure policy add snat --pool one --src 10.0.0.0/24
 for addr in 192.0.2.2 192.0.2.3; do

@@ -76,7 +76,8 @@ nothing_left_with_an_inside_address() {
 }
 
 gateway_topology
-ip -n "$client" addr add 10.0.0.3/24 dev eth0
+address "$client" 10.0.0.3/24 eth0
+apply
 configure pool add four --range 203.0.113.5 --ports 40000-40003
 configure policy add snat --pool four --out wan0
 serve udp "$server" 192.0.2.2:53

@@ -91,7 +91,8 @@ with_a_pool_too() {
 
 gateway_topology
 second_client
-ip -n "$client" addr add 10.0.0.3/24 dev eth0
+address "$client" 10.0.0.3/24 eth0
+apply
 serve udp "$server" 192.0.2.2:53
 serve tcp "$client" 10.0.0.2:80
 tests_run

@@ -107,11 +107,12 @@ comes_true() {
 }
 
 # ---- namespaces and links ----
-# Processes are slow to start under emulation, so cable, address, route and delete
-# only take notes, and `apply` runs one ip(8) for all of a namespace's.
+# Processes are slow to start under emulation, so cable, address, route and forwarding
+# only take notes, and `apply` runs one ip(8) for all that a namespace needs.
 
 declare -A NOTES=()
 CABLES=''
+ROUTERS=()
 
 # setup_ns NAME…: a namespace for each, its unique name in the variable NAME.
 setup_ns() {
@@ -123,20 +124,10 @@ setup_ns() {
 		added+="netns add ${!var}"$'\n'
 	done
 	ip -batch - <<<"$added" || exit 1
-	for var; do
-		sysctls "${!var}" net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1 \
-			net.ipv4.icmp_ratelimit=0
-	done
 }
 
-forwarding() {
-	local ns
-	for ns; do
-		sysctls "$ns" net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=1
-	done
-}
+forwarding() { ROUTERS+=("$@"); }
 
-sysctls() { is "sysctls of $1" "$(agent sysctl "$@")" ok; }
 at() { nsenter --net="/run/netns/$1" "${@:2}"; }
 
 # spawn NS CMD…: in the background, until the test ends.
@@ -167,7 +158,13 @@ apply() {
 	for ns in "${!NOTES[@]}"; do
 		ip -n "$ns" -batch - <<<"${NOTES[$ns]}" || exit 1
 	done
-	NOTES=()
+	for ns in "${!NOTES[@]}"; do
+		is "settings" "$(agent sysctl "$ns" net.ipv6.conf.all.disable_ipv6=1 net.ipv4.icmp_ratelimit=0)" ok
+	done
+	for ns in "${ROUTERS[@]}"; do
+		is "settings" "$(agent sysctl "$ns" net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=1)" ok
+	done
+	NOTES=() ROUTERS=()
 }
 
 # The common topology. The server knows no way to the inside network, only to
@@ -255,6 +252,7 @@ count() { local found; mapfile -t found < <(values "$@"); echo "${#found[@]}"; }
 counter() {
 	local value
 	value=$(values "$1" "$(fn --json stats)")
+	value=${value%%$'\n'*}
 	echo "${value:--1}"
 }
 

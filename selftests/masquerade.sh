@@ -37,6 +37,7 @@ an_interface_may_appear_later() {
 	id=$(fn --json policy add masquerade --out later0 | jq .id)
 	like "other policies" "$(ask udp "$client" - 192.0.2.2:53)" '^192\.0\.2\.1:'
 	cable "$gw" later0 198.51.100.1/24 "$server" later0 198.51.100.2/24
+	apply
 	like "server saw" "$(ask udp "$client" - 198.51.100.2:54)" '^198\.51\.100\.1:'
 	works "delete" fn policy del "$id"
 }
@@ -63,7 +64,7 @@ flows_of_a_lost_address_die() {
 without_an_address_nothing_leaks() {
 	local before
 	ip -n "$gw" addr flush dev wan0
-	route "$gw" 192.0.2.0/24 dev wan0
+	ip -n "$gw" route add 192.0.2.0/24 dev wan0
 	before=$(counter drop-address)
 	capture leak "$server" eth0 ip
 	is "answer" "$(silent ask udp "$client" - 192.0.2.2:53)" timeout

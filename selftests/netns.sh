@@ -61,6 +61,7 @@ cable "$twin" eth0 10.0.0.2/24 "$gw2" lan0 10.0.0.1/24
 cable "$gw2" wan0 198.51.100.1/24 "$server" eth1 198.51.100.2/24
 route "$twin" default via 10.0.0.1
 forwarding "$gw2"
+apply
 serve udp "$server" 0.0.0.0:53
 serve tcp "$server" 0.0.0.0:80
 tests_run

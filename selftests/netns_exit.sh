@@ -24,6 +24,7 @@ new_gateway() {
 	cable "$gw" wan0 192.0.2.1/24 "$server" eth0 192.0.2.2/24
 	route "$client" default via 10.0.0.1
 	forwarding "$gw"
+	apply
 	configure pool add few --ports 20000-29999
 	configure policy add masquerade --out wan0 --pool few
 	configure policy add dnat --dst 192.0.2.1 --proto tcp --dport 80 --to 10.0.0.2
@@ -73,7 +74,8 @@ the_module_can_go() {
 	works "load" load_module
 }
 
-setup_ns client server
 start_agent
+setup_ns client server
+apply
 serve udp "$server" 0.0.0.0:53
 tests_run

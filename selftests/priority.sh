@@ -101,7 +101,7 @@ an_input_interface_distinguishes() {
 
 no_snat_exempts_a_destination() {
 	two_pools
-	route "$server" 10.0.0.0/24 via 192.0.2.1
+	ip -n "$server" route add 10.0.0.0/24 via 192.0.2.1
 	configure policy add snat --pool a --out wan0
 	configure policy add no-snat --dst 192.0.2.3 --priority 1
 	is "to the exempted destination" "$(ask udp "$client" 10.0.0.2:6000 192.0.2.3:53)" 10.0.0.2:6000

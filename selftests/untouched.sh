@@ -87,6 +87,7 @@ broadcasts_are_left_alone() {
 
 gateway_topology
 route "$server" 10.0.0.0/8 via 192.0.2.1
+apply
 modprobe -q nfnetlink_hook 2>/dev/null
 serve udp "$server" 192.0.2.2:53
 serve udp "$client" 10.0.0.2:53

@@ -17,5 +17,4 @@ YNL=${YNL:-/usr/lib/ynl}
 [[ -f $SPEC ]] || skip_all "no specification at $SPEC"
 [[ -d $YNL/lib ]] || skip_all "no pyynl at $YNL"
 gateway_topology
-route "$server" 203.0.113.0/24 via 192.0.2.1
 at "$gw" timeout 50 python3 "$HERE/ynl.py" "$YNL" "$SPEC" "$client" 192.0.2.2

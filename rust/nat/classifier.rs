@@ -207,7 +207,7 @@ impl<A: Addr> Fields<A> {
         let (src, dst) = (self.src.to_u128(), self.dst.to_u128());
         let in_iface = u128::from_le_bytes(self.in_iface);
         let out_iface = u128::from_le_bytes(self.out_iface);
-        let ports = u32::from(self.sport) << 16 | u32::from(self.dport);
+        let ports = (u32::from(self.sport) << 16) | u32::from(self.dport);
         siphash13(
             key,
             &[
@@ -215,7 +215,7 @@ impl<A: Addr> Fields<A> {
                 high(src),
                 low(dst),
                 high(dst),
-                u64::from(self.mark) << 32 | u64::from(ports),
+                (u64::from(self.mark) << 32) | u64::from(ports),
                 u64::from(self.proto),
                 low(in_iface),
                 high(in_iface),

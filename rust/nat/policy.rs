@@ -130,7 +130,7 @@ pub enum Invalid {
 /// The place of a policy among others: the lowest that matches decides.
 #[inline]
 pub(super) const fn rank(priority: u32, id: u32) -> u64 {
-    (priority as u64) << 32 | id as u64
+    ((priority as u64) << 32) | id as u64
 }
 
 impl<A> Policy<A> {

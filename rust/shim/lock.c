@@ -62,19 +62,27 @@ void *fastnat_shim_cache_alloc(struct kmem_cache *cache, int node)
 	return kmem_cache_alloc_node(cache, GFP_ATOMIC | __GFP_NOWARN, node);
 }
 
+/* Rust has no per-CPU address space: for it these are plain pointers. */
+static u64 __percpu *fastnat_percpu(void *counters)
+{
+	return (u64 __percpu __force *)(unsigned long)counters;
+}
+
 void *fastnat_shim_counters_alloc(unsigned int count)
 {
-	return (void __force *)__alloc_percpu(count * sizeof(u64), sizeof(u64));
+	void __percpu *counters = __alloc_percpu(count * sizeof(u64), sizeof(u64));
+
+	return (void *)(unsigned long __force)counters;
 }
 
 void fastnat_shim_counters_free(void *counters)
 {
-	free_percpu((void __percpu __force *)counters);
+	free_percpu(fastnat_percpu(counters));
 }
 
 void fastnat_shim_counter_inc(void *counters, unsigned int index)
 {
-	this_cpu_inc(((u64 __percpu __force *)counters)[index]);
+	this_cpu_inc(fastnat_percpu(counters)[index]);
 }
 
 u64 fastnat_shim_counter_sum(void *counters, unsigned int index)
@@ -83,7 +91,7 @@ u64 fastnat_shim_counter_sum(void *counters, unsigned int index)
 	int cpu;
 
 	for_each_possible_cpu(cpu)
-		sum += READ_ONCE(*per_cpu_ptr((u64 __percpu __force *)counters + index, cpu));
+		sum += READ_ONCE(*per_cpu_ptr(fastnat_percpu(counters) + index, cpu));
 	return sum;
 }
 

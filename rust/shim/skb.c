@@ -29,9 +29,8 @@ void fastnat_shim_skb_untrack(struct sk_buff *skb, bool drop_entry)
 	if (drop_entry)
 		nf_reset_ct(skb);
 #if IS_ENABLED(CONFIG_NF_CONNTRACK)
-	if (!skb_nfct(skb)) {
+	if (!skb_nfct(skb))
 		skb_set_nfct(skb, IP_CT_UNTRACKED);
-	}
 #endif
 }
 

@@ -201,7 +201,7 @@ impl Dump {
     /// that the list is not of one piece (`NLM_F_DUMP_INTR`).
     pub(crate) fn generation(&mut self, generation: u32) {
         // SAFETY: By the invariant. 0 would mean that there is nothing to compare.
-        unsafe { (*self.cb).seq = generation | 1 << 31 };
+        unsafe { (*self.cb).seq = generation | (1 << 31) };
     }
 
     /// Adds an entry; false if the packet is full.

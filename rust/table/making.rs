@@ -39,7 +39,7 @@ impl Making {
     /// Keeps others from making a binding for the source of `tuple`.
     pub(crate) fn lock(&self, tuple: &Tuple<V4>) -> Option<BhGuard<'_>> {
         let [addr, _] = tuple.with_dst(tuple.src()).words();
-        let port = u64::from(tuple.src_port.to_host()) << 8 | u64::from(tuple.proto);
+        let port = (u64::from(tuple.src_port.to_host()) << 8) | u64::from(tuple.proto);
         let index = siphash13(&self.key, &[addr, port]) as usize;
         Some(self.locks.get(index & (LOCKS - 1))?.lock())
     }

@@ -48,7 +48,7 @@ fn linear(policies: &[Policy<V4>], subject: &Subject<V4>) -> Option<u32> {
 // Few values for everything, so that policies overlap and packets hit them.
 
 fn addr() -> impl Strategy<Value = V4> {
-    (0u32..3, 0u32..3, 0u32..4).prop_map(|(a, b, c)| v4(0x0a00_0000 | a << 16 | b << 8 | c))
+    (0u32..3, 0u32..3, 0u32..4).prop_map(|(a, b, c)| v4(0x0a00_0000 | (a << 16) | (b << 8) | c))
 }
 
 fn prefix() -> impl Strategy<Value = Prefix<V4>> {

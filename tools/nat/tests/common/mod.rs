@@ -182,7 +182,7 @@ pub fn word() -> impl Strategy<Value = u16> {
 }
 
 pub fn endpoint() -> impl Strategy<Value = Endpoint<V4>> {
-    (word(), word(), word()).prop_map(|(a, b, port)| ep(u32::from(a) << 16 | u32::from(b), port))
+    (word(), word(), word()).prop_map(|(a, b, port)| ep((u32::from(a) << 16) | u32::from(b), port))
 }
 
 pub fn recipe() -> impl Strategy<Value = Recipe> {
