@@ -13,8 +13,8 @@
 
 TESTS=(
 	ten_times_idle
-	six_times_with_flows_alive
-	six_times_under_traffic
+	five_times_with_flows_alive
+	five_times_under_traffic
 	nothing_is_left_behind
 	buckets_are_a_parameter
 )
@@ -31,9 +31,9 @@ ten_times_idle() {
 	is "policies" "$("$FASTNAT" --json policy list | jq length)" 0
 }
 
-six_times_with_flows_alive() {
+five_times_with_flows_alive() {
 	local i
-	for i in {1..6}; do
+	for i in {1..5}; do
 		configure policy add masquerade --out wan0 || return
 		is "answered, $i" "$(agent flood 4 "f$i-" "$client" - 192.0.2.2:53 20)" 20
 		at_least "flows" "$(counter flows)" 20
@@ -43,10 +43,10 @@ six_times_with_flows_alive() {
 	done
 }
 
-six_times_under_traffic() {
+five_times_under_traffic() {
 	local i
 	is "traffic" "$(agent pour "$client" 192.0.2.2:53)" ok
-	for i in {1..6}; do
+	for i in {1..5}; do
 		configure policy add masquerade --out wan0 || break
 		comes_true "flows, $i" 4 some_flows
 		unload || break

@@ -34,7 +34,7 @@ it_taints_only_as_out_of_tree() {
 }
 
 the_kernel_has_not_warned() {
-	is "warnings" "$(dmesg | grep -E 'WARNING:|BUG:|Oops|stall|refcount_t|kmemleak' | head -n5)" ""
+	is "warnings" "$(dmesg | grep -E 'WARNING:|BUG:|Oops|detected stall|refcount_t:|suspected memory leak' | head -n5)" ""
 }
 
 it_is_found_by_its_netlink_family() {

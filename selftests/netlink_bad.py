@@ -23,7 +23,7 @@ SETS = {
                "dst-port-min dst-port-max in-iface out-iface mark mark-mask pool to-addr to-port-min "
                "to-port-max flows hits").split(),
     "pool": "name range port-min port-max port-mode policies bindings".split(),
-    "range": "min max".split(),
+    "range": "addr-min addr-max".split(),
     "tuple": "src-addr src-port dst-addr dst-port".split(),
     "flow": "proto orig translated policy expires node count".split(),
     "config": "max-flows max-bindings timeout-tcp timeout-udp timeout-icmp conntrack buckets".split(),
@@ -163,7 +163,7 @@ def state():
 
 
 GOOD = dict(action=u32(MASQUERADE), out_iface=name("wan0"))
-ONE = nest("pool", "range", make("range", min=ip("203.0.113.50")))
+ONE = nest("pool", "range", make("range", addr_min=ip("203.0.113.50")))
 WANT_MESSAGE, ANY = True, False
 
 # what, operation, attributes, whether a message must explain the refusal
@@ -188,10 +188,10 @@ REFUSED = {
         ("pool name of 32", "pool-add", pool(name=name("x" * 32)) + ONE, WANT_MESSAGE),
         ("empty pool name", "pool-add", pool(name=name("")) + ONE, WANT_MESSAGE),
         ("duplicate that is wrong", "policy-add", policy(action=[u32(MASQUERADE), u32(99)]), ANY),
-        ("a nest that is not marked", "pool-add", pool(name=name("n")) + nest("pool", "range", make("range", min=ip("203.0.113.50")), 0), ANY),
+        ("a nest that is not marked", "pool-add", pool(name=name("n")) + nest("pool", "range", make("range", addr_min=ip("203.0.113.50")), 0), ANY),
         ("a nest of garbage", "pool-add", pool(name=name("n")) + nest("pool", "range", b"\xff" * 24), ANY),
         ("a nest that is empty", "pool-add", pool(name=name("n")) + nest("pool", "range", b""), WANT_MESSAGE),
-        ("a nest cut inside", "pool-add", pool(name=name("n")) + nest("pool", "range", attr(1, b"\xcb\0", 8)), ANY),
+        ("a nest cut inside", "pool-add", pool(name=name("n")) + nest("pool", "range", attr(1, b"\xcb\0", 12)), ANY),
         ("a tuple of garbage", "flow-get", make("flow", proto=u8(17)) + nest("flow", "orig", os.urandom(40)), ANY),
         ("40 KB of one attribute", "policy-add", policy(priority=[u32(1)] * 5000), WANT_MESSAGE),
         ("an attribute of 60 KB", "pool-add", pool(name=b"x" * 60000), ANY),
@@ -228,11 +228,11 @@ REFUSED = {
     "pools and settings that make no sense": [
         ("no name", "pool-add", ONE, WANT_MESSAGE),
         ("name taken", "pool-add", pool(name=name("used")) + ONE, WANT_MESSAGE),
-        ("range without first", "pool-add", pool(name=name("n")) + nest("pool", "range", make("range", max=ip("203.0.113.9"))), WANT_MESSAGE),
-        ("range backwards", "pool-add", pool(name=name("n")) + nest("pool", "range", make("range", min=ip("203.0.113.9"), max=ip("203.0.113.1"))), WANT_MESSAGE),
+        ("range without first", "pool-add", pool(name=name("n")) + nest("pool", "range", make("range", addr_max=ip("203.0.113.9"))), WANT_MESSAGE),
+        ("range backwards", "pool-add", pool(name=name("n")) + nest("pool", "range", make("range", addr_min=ip("203.0.113.9"), addr_max=ip("203.0.113.1"))), WANT_MESSAGE),
         ("17 ranges", "pool-add", pool(name=name("n")) + b"".join(
-            nest("pool", "range", make("range", min=ip(f"203.0.113.{i}"))) for i in range(1, 18)), WANT_MESSAGE),
-        ("65537 addresses", "pool-add", pool(name=name("n")) + nest("pool", "range", make("range", min=ip("10.0.0.0"), max=ip("10.1.0.0"))), WANT_MESSAGE),
+            nest("pool", "range", make("range", addr_min=ip(f"203.0.113.{i}"))) for i in range(1, 18)), WANT_MESSAGE),
+        ("65537 addresses", "pool-add", pool(name=name("n")) + nest("pool", "range", make("range", addr_min=ip("10.0.0.0"), addr_max=ip("10.1.0.0"))), WANT_MESSAGE),
         ("ports backwards", "pool-add", pool(name=name("n"), port_min=u16(9), port_max=u16(8)) + ONE, WANT_MESSAGE),
         ("port 0", "pool-add", pool(name=name("n"), port_min=u16(0)) + ONE, WANT_MESSAGE),
         ("unknown port mode", "pool-add", pool(name=name("n"), port_mode=u32(7)) + ONE, WANT_MESSAGE),

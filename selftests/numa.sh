@@ -9,6 +9,8 @@
 #   eth0 ---------- lan0  wan0 ---------------- eth0
 #   10.0.0.2    10.0.0.1  192.0.2.1      192.0.2.2
 #             CPU of one node, CPU of one node
+#
+# vm: --numa 2
 
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -31,8 +31,8 @@ everywhere() {
 }
 
 both_ways() {
-	is "out" "$(transfer "$client" "$server" 192.0.2.2 81 3)" intact
-	is "in" "$(transfer "$server" "$client" 192.0.2.1 81 3)" intact
+	is "out" "$(transfer "$client" "$server" 192.0.2.2 81 1)" intact
+	is "in" "$(transfer "$server" "$client" 192.0.2.1 81 1)" intact
 	like "UDP" "$(ask udp "$client" - 192.0.2.2:53 1400)" '^192\.0\.2\.1:'
 }
 

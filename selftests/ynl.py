@@ -6,7 +6,7 @@ import sys
 
 YNL, SPEC, CLIENT, SERVER = sys.argv[1:]
 sys.path.append(YNL)
-from lib import NlError, YnlFamily  # noqa: E402
+from pyynl.lib import NlError, YnlFamily  # noqa: E402
 
 ynl = YnlFamily(SPEC, "")
 results = []
@@ -35,11 +35,11 @@ def refused(op, attrs):
 
 
 def pools():
-    ynl.do("pool-add", {"name": "out", "range": [{"min": "203.0.113.4", "max": "203.0.113.7"}, {"min": "203.0.113.9"}],
+    ynl.do("pool-add", {"name": "out", "range": [{"addr-min": "203.0.113.4", "addr-max": "203.0.113.7"}, {"addr-min": "203.0.113.9"}],
                         "port-min": 5000, "port-max": 5999, "port-mode": "preserve"})
     [pool] = ynl.dump("pool-get", {})
     return check("pool", pool, {
-        "name": "out", "range": [{"min": "203.0.113.4", "max": "203.0.113.7"}, {"min": "203.0.113.9", "max": "203.0.113.9"}],
+        "name": "out", "range": [{"addr-min": "203.0.113.4", "addr-max": "203.0.113.7"}, {"addr-min": "203.0.113.9", "addr-max": "203.0.113.9"}],
         "port-min": 5000, "port-max": 5999, "port-mode": "preserve", "policies": 0, "bindings": 0})
 
 

@@ -15,6 +15,6 @@ SPEC=$HERE/../Documentation/netlink/specs/fastnat.yaml
 YNL=${YNL:-/usr/lib/ynl}
 
 [[ -f $SPEC ]] || skip_all "no specification at $SPEC"
-[[ -d $YNL/lib ]] || skip_all "no pyynl at $YNL"
+[[ -d $YNL/pyynl ]] || skip_all "no pyynl at $YNL"
 gateway_topology
 at "$gw" timeout 50 python3 "$HERE/ynl.py" "$YNL" "$SPEC" "$client" 192.0.2.2

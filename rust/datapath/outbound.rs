@@ -43,6 +43,10 @@ pub(super) fn packet(
             return Outcome::Elsewhere;
         }
         let outcome = first(net, skb, context, packet, rcu);
+        if let Outcome::Drop(_) = outcome {
+            return outcome;
+        }
+        // Decided for good; a packet that was refused is asked about again.
         flow.close_source();
         return match outcome {
             Outcome::Pass(_) => Outcome::Elsewhere,

@@ -9,6 +9,7 @@
 
 /* Whoever asks for the family while the module is not loaded loads it. */
 MODULE_ALIAS_GENL_FAMILY(FASTNAT_FAMILY_NAME);
+MODULE_VERSION(FASTNAT_VERSION);
 
 int fastnat_shim_genl_register(void)
 {

@@ -8,7 +8,8 @@ prefix=${PREFIX:-/usr} dest=${DESTDIR:-}
 [[ -r fastnat.ko && -x tools/target/release/fastnat ]] || { echo "nothing to install: run make first" >&2; exit 1; }
 
 # The module knows best what it was built for.
-release=$(modinfo -F vermagic ./fastnat.ko | cut -d' ' -f1)
+release=$(grep -aom1 'vermagic=[^ ]*' fastnat.ko)
+release=${release#vermagic=}
 install -D -m 644 fastnat.ko "$dest/lib/modules/$release/updates/fastnat.ko"
 # Debug information is for the build folder.
 if type -P strip >/dev/null; then strip --strip-debug "$dest/lib/modules/$release/updates/fastnat.ko"; fi
@@ -16,9 +17,12 @@ install -D -m 755 tools/target/release/fastnat "$dest$prefix/bin/fastnat"
 for page in Documentation/man/*.[1-8]; do
 	[[ ! -r $page ]] || install -D -m 644 "$page" "$dest$prefix/share/man/man${page##*.}/$(basename "$page")"
 done
-for completion in tools/completion/fastnat.bash Documentation/man/fastnat.bash; do
-	[[ ! -r $completion ]] || install -D -m 644 "$completion" "$dest$prefix/share/bash-completion/completions/fastnat"
-done
-if [[ -z $dest && $(uname -r) == "$release" ]]; then depmod "$release"; fi
+completions=$dest$prefix/share/bash-completion/completions
+install -d "$completions"
+tools/target/release/fastnat completions bash >"$completions/fastnat"
+if [[ -z $dest ]]; then
+	type -P depmod >/dev/null || { echo "depmod is missing, so modprobe will not find the module; get it with: apt-get install kmod" >&2; exit 1; }
+	depmod "$release"
+fi
 echo "installed fastnat for Linux $release"
 [[ -n $dest || $(uname -r) == "$release" ]] || echo "note: the running kernel is $(uname -r)"

@@ -26,7 +26,7 @@ impl Ports {
     }
 
     fn taken(&self, port: u16) -> bool {
-        self.0[usize::from(port / 64)] >> (port % 64) & 1 == 1
+        (self.0[usize::from(port / 64)] >> (port % 64)) & 1 == 1
     }
 
     fn pick(&self, range: PortRange, nodes: usize, node: Option<usize>, start: u16) -> Option<u16> {
@@ -178,7 +178,7 @@ proptest! {
         for word in &mut ports.0 {
             for _ in 0..density {
                 random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                *word &= random ^ random >> 29;
+                *word &= random ^ (random >> 29);
             }
         }
         let eligible = eligible(range, nodes, node);
