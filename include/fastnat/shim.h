@@ -52,7 +52,7 @@ u32 fastnat_shim_skb_mark(const struct sk_buff *skb);
 __be32 fastnat_shim_masquerade_addr(const struct sk_buff *skb,
 				    struct net_device *out);
 void fastnat_shim_dev_name(const struct net_device *dev, u8 *name);
-bool fastnat_shim_dev_is_loopback(const struct net_device *dev);
+bool fastnat_shim_dev_is_internal(const struct net_device *dev);
 bool fastnat_shim_dev_has_addr(struct net_device *dev, __be32 addr);
 struct net_device *fastnat_shim_addr_dev(struct net *net, __be32 addr);
 int fastnat_shim_addr_notifier_register(void);

@@ -52,8 +52,8 @@ fn first(
     let Some(rules) = net.rules.get(rcu) else {
         return Outcome::Elsewhere;
     };
-    let looped = context.input().is_none_or(|input| input.is_loopback());
-    if looped || packet.tuple.dst_addr.is_multicast() {
+    let internal = context.input().is_none_or(|input| input.is_internal());
+    if internal || packet.tuple.dst_addr.is_multicast() {
         return Outcome::Elsewhere;
     }
     if rules.has_destination() {

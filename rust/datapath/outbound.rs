@@ -36,6 +36,9 @@ pub(super) fn packet(
             Half::Dst => Outcome::Elsewhere,
         };
     }
+    if context.input().is_none() {
+        return first(net, skb, context, packet, rcu);
+    }
     // The way back of a packet whose destination PREROUTING has translated is known.
     if let Some(entry) = net.flow(&packet.tuple.reverse(), rcu) {
         let flow = entry.flow();
@@ -80,7 +83,7 @@ fn first(
     rcu: Rcu<'_>,
 ) -> Outcome {
     let tuple = &packet.tuple;
-    if context.output().is_none_or(|output| output.is_loopback()) {
+    if context.output().is_none_or(|output| output.is_internal()) {
         return Outcome::Elsewhere;
     }
     let Some((rules, entry)) = policy(net, &subject::of(skb, context, tuple), rcu) else {

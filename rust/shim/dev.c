@@ -13,9 +13,9 @@ void fastnat_shim_dev_name(const struct net_device *dev, u8 *name)
 	strscpy_pad(name, dev->name, IFNAMSIZ);
 }
 
-bool fastnat_shim_dev_is_loopback(const struct net_device *dev)
+bool fastnat_shim_dev_is_internal(const struct net_device *dev)
 {
-	return dev->flags & IFF_LOOPBACK;
+	return dev->flags & IFF_LOOPBACK || netif_is_l3_master(dev);
 }
 
 /* Under RCU. */

@@ -34,10 +34,11 @@ impl<'a> Device<'a> {
         name
     }
 
-    /// Is it the loopback interface?
-    pub(crate) fn is_loopback(&self) -> bool {
+    /// Is it the loopback interface, or that of a VRF? What passes there either stays in the host
+    /// or passes the hooks once more on the interface proper.
+    pub(crate) fn is_internal(&self) -> bool {
         // SAFETY: Valid for 'a.
-        unsafe { ffi::fastnat_shim_dev_is_loopback(self.0.as_ptr()) }
+        unsafe { ffi::fastnat_shim_dev_is_internal(self.0.as_ptr()) }
     }
 
     /// Does the interface own `addr`?

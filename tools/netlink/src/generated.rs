@@ -87,8 +87,8 @@ attribute_set! {
         17 pool: Option<String> = "pool",
         /// New destination address of a dnat policy.
         18 to_addr: Option<Ipv4Addr> = "to-addr",
-        /// First new destination port of a dnat policy; absent keeps the port. A range of matched
-        /// ports maps one to one onto the range that starts here.
+        /// New destination port of a dnat policy, for whatever port was matched; absent keeps the
+        /// port. With to-port-max the first of a range.
         19 to_port_min: Option<u16> = "to-port-min",
         /// Last new destination port; when given, must span as many ports as are matched.
         20 to_port_max: Option<u16> = "to-port-max",
