@@ -100,6 +100,15 @@ def serve_tcp(sock, log):
         threading.Thread(target=serve_stream, args=(conn, peer), daemon=True).start()
 
 
+def listening(ns, port):
+    """Does anybody listen on the TCP port? "0A" is the state's number."""
+    def look():
+        with open("/proc/thread-self/net/tcp", encoding="ascii") as table:
+            return [line.split() for line in table]
+    found = any(row[1].endswith(f":{int(port):04X}") and row[3] == "0A" for row in within(ns, look))
+    return "yes" if found else "no"
+
+
 def frame(data):
     return struct.pack("!I", len(data)) + data
 
@@ -335,7 +344,7 @@ def mark(ns, iface):
 
 
 COMMANDS = {
-    "sysctl": sysctl, "serve": serve, "heard": heard_by, "ask": ask, "open": open_, "say": say, "tell": tell,
+    "sysctl": sysctl, "listening": listening, "serve": serve, "heard": heard_by, "ask": ask, "open": open_, "say": say, "tell": tell,
     "hear": hear, "close": close, "flood": flood, "segments": segments, "pour": pour,
     "calm": calm, "raw": raw, "fragments": fragments, "icmp-error": icmp_error,
     "mark": mark,

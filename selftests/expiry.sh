@@ -27,11 +27,11 @@ the_defaults_are_those_of_the_rfcs() {
 
 a_flow_says_when_it_expires() {
 	local left
-	configure config set --timeout-udp 3 --timeout-tcp 3 --timeout-icmp 3
+	configure config set --timeout-udp 2 --timeout-tcp 2 --timeout-icmp 2
 	hold busy udp "$client" 10.0.0.2:4000
 	like "server saw" "$(say busy 192.0.2.2:53)" '^192\.0\.2\.1:'
 	left=$(fn --json flow list | jq '.[0].expires')
-	((left >= 1 && left <= 3)) || fail "expires in '$left', want 1 to 3"
+	((left >= 1 && left <= 2)) || fail "expires in '$left', want 1 or 2"
 }
 
 idle_flows_of_every_protocol_expire() {

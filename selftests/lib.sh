@@ -297,7 +297,7 @@ capture() {
 	local file=$TMP/$1-$((++CAPTURES)).pcap
 	# shellcheck disable=SC2034 # for tests that look closer than captured()
 	CAPTURE_FILE=$file
-	at "$2" tcpdump -Z root -Unn --immediate-mode -i "$3" -w "$file" "($4) or ether proto 0x88b5" 2>"$file.log" &
+	at "$2" tcpdump -Z root -Unn --immediate-mode -i "$3" -w "$file" "ether proto 0x88b5 or ($4)" 2>"$file.log" &
 	JOBS+=($!)
 	printf -v "capture_$1" '%s %s %s %s' $! "$2" "$3" "$file"
 	comes_true "capture $1" 10 grep -q 'listening on' "$file.log"
@@ -330,7 +330,7 @@ transfer() {
 	if [[ $(sha256sum <"$TMP/received") == "$(sha256sum <"$TMP/sent")" ]]; then echo intact; else echo damaged; fi
 }
 
-listening() { at "$1" ss -Htln "sport = :$2" | grep -q .; }
+listening() { [[ $(agent listening "$1" "$2") == yes ]]; }
 
 # ---- the end ----
 

@@ -53,6 +53,7 @@ a_port_that_an_inside_host_holds_is_not_given_twice() {
 	isnt "gateway" "$mine" 192.0.2.1:5600
 	is "inside host again" "$(say inside 192.0.2.2:53)" 192.0.2.1:5600
 	is "gateway again" "$(say own 192.0.2.2:53)" "$mine"
+	agent close own >/dev/null
 }
 
 its_connections_work_when_the_table_is_full() {

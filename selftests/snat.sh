@@ -49,7 +49,7 @@ one_host_keeps_one_address() {
 		seen+=("$(ask udp "$client" - 192.0.2.2:53 | cut -d: -f1)")
 	done
 	seen+=("$(ask tcp "$client" - 192.0.2.2:80 | cut -d: -f1)")
-	is "addresses seen" "$(printf '%s\n' "${seen[@]}" | sort -u | wc -l)" 1
+	like "addresses seen" "$(printf '%s\n' "${seen[@]}" | sort -u | xargs)" '^203\.0\.113\.1[0-3]$'
 }
 
 flow_list_says_what_both_ends_saw() {
