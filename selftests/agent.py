@@ -60,10 +60,11 @@ def sysctl(ns, *settings):
 
 def inet(ns, proto, src):
     sock = make(ns, socket.AF_INET, socket.SOCK_STREAM if proto == "tcp" else socket.SOCK_DGRAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if proto == "udp0":
         sock.setsockopt(socket.SOL_SOCKET, SO_NO_CHECK, 1)
     if src != "-":
+        # Not for the others: the kernel may choose one port for several that allow it.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(endpoint(src))
     return sock
 

@@ -19,6 +19,7 @@ TESTS=(
 	nothing_is_left_in_conntrack
 	tracked_lets_a_stateful_firewall_work
 	the_stateful_firewall_keeps_strangers_out
+	a_forwarded_port_passes_the_stateful_firewall
 	conntrack_sees_inside_addresses
 	nftables_nat_on_another_interface_goes_its_own_way
 )
@@ -82,6 +83,13 @@ the_stateful_firewall_keeps_strangers_out() {
 	is "the known server" "$(say u 192.0.2.2:53)" "$outside"
 }
 
+a_forwarded_port_passes_the_stateful_firewall() {
+	configure policy add dnat --dst 192.0.2.1 --proto tcp --dport 8080 --to 10.0.0.2:80
+	is "before the rule" "$(silent ask tcp "$server" - 192.0.2.1:8080)" timeout
+	ruleset <<<"add rule ip fw forward iifname wan0 ip daddr 10.0.0.2 tcp dport 80 ct state new accept"
+	is "the inside server saw" "$(ask tcp "$server" 192.0.2.2:5000 192.0.2.1:8080 5000)" 192.0.2.2:5000
+}
+
 conntrack_sees_inside_addresses() {
 	local seen
 	at_least "connections" "$(tracked_connections)" 1
@@ -113,4 +121,5 @@ configure policy add masquerade --out wan0
 serve udp "$server" 192.0.2.2:53
 serve udp "$server" 198.51.100.2:53
 serve tcp "$server" 0.0.0.0:80
+serve tcp "$client" 10.0.0.2:80
 tests_run

@@ -174,7 +174,7 @@ on gateway fastnat policy list
 on gateway fastnat flow list
 proves "flows can be listed" said '10\.0\.0\.2'
 on gateway fastnat stats
-proves "every packet is accounted for" said 'translated'
+proves "the counters say what became of the packets" said 'translated'
 
 title "9. Nobody else did it"
 untracked() {

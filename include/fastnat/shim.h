@@ -36,6 +36,8 @@ u64 fastnat_shim_counter_sum(void *counters, unsigned int index);
 
 u32 fastnat_shim_now(void);
 u32 fastnat_shim_hz(void);
+void fastnat_shim_resched(void);
+bool fastnat_shim_host_admin(void);
 u64 fastnat_shim_memory(void);
 int fastnat_shim_this_node(void);
 int fastnat_shim_next_node(int node);
@@ -59,9 +61,18 @@ int fastnat_shim_addr_notifier_register(void);
 void fastnat_shim_addr_notifier_unregister(void);
 
 /* sock.c */
-bool fastnat_shim_local_socket(struct net *net, struct sk_buff *skb, u8 proto,
-			       __be32 saddr, __be16 sport, __be32 daddr,
-			       __be16 dport, int dif);
+struct fastnat_sock_tuple {
+	__be32 saddr;
+	__be32 daddr;
+	__be16 sport;
+	__be16 dport;
+	u8 proto;
+};
+
+bool fastnat_shim_local_socket(struct net *net, const struct net_device *dev,
+			       const struct fastnat_sock_tuple *tuple);
+bool fastnat_shim_local_listener(struct net *net, const struct net_device *dev,
+				 const struct fastnat_sock_tuple *tuple);
 
 /* pernet.c */
 int fastnat_shim_pernet_register(void);

@@ -5,9 +5,10 @@
 use super::once;
 use crate::state::settings::Settings;
 use crate::state::{defaults, Net};
-use crate::sys::genl::{doit, Answer, Request};
+use crate::sys::genl::{doit, is_host_admin, Answer, Refusal, Request};
 use crate::sys::uapi::*;
 use core::sync::atomic::{AtomicU32, Ordering};
+use kernel::prelude::*;
 
 doit!(fastnat_nl_config_get_doit, get);
 doit!(fastnat_nl_config_set_doit, set);
@@ -52,9 +53,27 @@ fn would_have() -> u32 {
     buckets.unwrap_or(0) as u32
 }
 
-/// The policy of the attributes has refused what is out of range: nothing can fail half way.
+/// Flows and bindings are kernel memory that is charged to nobody: a container may take as much
+/// as the host's administrator has set when loading the module, not more.
+fn within_limits(request: &Request<'_>) -> Answer {
+    let limits = [
+        (FASTNAT_A_CONFIG_MAX_FLOWS, defaults::max_flows()),
+        (FASTNAT_A_CONFIG_MAX_BINDINGS, defaults::max_bindings()),
+    ];
+    for (kind, limit) in limits {
+        let attr = request.attrs.get(kind);
+        if attr.is_some_and(|attr| attr.u32() > limit) && !is_host_admin() {
+            let message = c"only the administrator of the host may raise it above the default";
+            return Err(Refusal::new(EPERM, message).at(attr));
+        }
+    }
+    Ok(())
+}
+
+/// All is checked before anything is changed: nothing can fail half way.
 fn set(request: &Request<'_>) -> Answer {
     once(request, None)?;
+    within_limits(request)?;
     let net = request.net.state_or_new()?;
     let _alone = net.control.lock();
     for (kind, number) in numbers(&net.settings) {

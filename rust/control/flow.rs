@@ -74,11 +74,7 @@ impl Copied {
     fn of(net: &Net, flow: &Flow<V4>) -> Self {
         let timeout = net.settings.timeout(flow.tuple().proto);
         let left = timeout.0.saturating_sub(flow.idle(time::now()).0);
-        let outside = match flow.binding() {
-            Some(binding) => binding.outside().port,
-            None => flow.tuple().dst_port,
-        };
-        let node = net.shards.get(net.home(outside.to_host()));
+        let node = net.home_of(flow);
         Self {
             orig: *flow.tuple(),
             to: *flow.orig().to(),

@@ -9,8 +9,8 @@ use crate::state::pool::{AddrRange, Name, Pool, MAX_ADDRESSES, MAX_RANGES};
 use crate::state::Net;
 use crate::sys::genl::{doit, dumpit, Answer, Dump, Refusal, Request};
 use crate::sys::msg::{Attr, Attrs, Message};
-use crate::sys::rcu;
 use crate::sys::uapi::*;
+use crate::sys::{rcu, time};
 use core::sync::atomic::{AtomicU32, Ordering};
 use kernel::prelude::*;
 
@@ -150,6 +150,7 @@ fn bindings(net: &Net, pool: &Pool) -> u32 {
             continue;
         }
         for index in 0..shard.buckets() {
+            time::breathe(index);
             rcu::read(|rcu| {
                 shard.visit_bindings(index, rcu, |binding| {
                     count = count.wrapping_add(u32::from(binding.realm() == pool.realm));

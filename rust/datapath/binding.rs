@@ -178,7 +178,7 @@ impl<'a> Request<'a> {
             port: Be16::from_host(port),
         };
         let back = self.tuple.with_src(outside).reverse();
-        if dev::has_socket(self.skb, self.context, &back) {
+        if dev::has_socket(self.context, &back, self.context.output()) {
             return false;
         }
         if !self.rules.has_destination() {

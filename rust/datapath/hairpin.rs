@@ -7,7 +7,7 @@
 //! that translates the source is made here, ahead of the packet, which POSTROUTING then finds.
 
 use super::binding::{Outside, Request};
-use super::inbound::Inbound;
+use super::inbound::Destination;
 use super::outbound;
 use super::subject;
 use crate::nat::addr::V4;
@@ -19,36 +19,42 @@ use crate::state::Net;
 use crate::sys::hook::Context;
 use crate::sys::rcu::Rcu;
 use crate::sys::skb::Skb;
+use crate::table::Owner;
+use kernel::sync::Arc;
 
-/// Makes the flow for the source, if the packet comes from inside. Says whether it did.
-pub(super) fn begin(
+/// Makes the flow for the source, if the packet comes from inside; says by which policy.
+pub(super) fn begin<'a>(
     net: &Net,
     skb: &mut Skb,
     context: &Context<'_>,
     packet: &Packet<V4>,
-    rules: &Snapshot,
-    new: &Inbound<'_>,
+    rules: &'a Snapshot,
+    to: &Destination,
     rcu: Rcu<'_>,
-) -> Result<bool, Counter> {
-    let Some(outside_iface) = new.outside_iface else {
-        return Ok(false);
+) -> Result<Option<&'a Arc<Owner>>, Counter> {
+    let Some(outside_iface) = to.outside_iface else {
+        return Ok(None);
     };
     let mut subject = subject::of(skb, context, &packet.tuple);
     if outside_iface != ANY_IFACE && subject.in_iface == outside_iface {
-        return Ok(false);
+        return Ok(None);
     }
     subject.out_iface = outside_iface;
     let Some(entry) = rules.source(&subject) else {
-        return Ok(false);
+        return Ok(None);
     };
+    // Where nothing tells outside from inside, only a policy that names its sources does.
+    if outside_iface == ANY_IFACE && entry.policy.matches.src.bits() == 0 {
+        return Ok(None);
+    }
     let outside = match &entry.target {
         Target::Masquerade(_) => Outside::Address(packet.tuple.dst_addr),
         Target::Pool(_) => Outside::OfPool,
-        _ => return Ok(false),
+        _ => return Ok(None),
     };
-    let tuple = packet.tuple.with_dst(new.inside);
+    let tuple = packet.tuple.with_dst(to.inside);
     if net.flow(&tuple, rcu).is_some() {
-        return Ok(true);
+        return Ok(Some(&entry.owner));
     }
     let held = Request {
         net,
@@ -62,5 +68,5 @@ pub(super) fn begin(
     .binding(outside)?;
     outbound::add(net, &tuple, entry, held, false, rcu)?;
     net.count(Counter::Hairpins);
-    Ok(true)
+    Ok(Some(&entry.owner))
 }

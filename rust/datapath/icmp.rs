@@ -10,13 +10,12 @@ use super::{outbound, packet, subject, Outcome};
 use crate::nat::addr::V4;
 use crate::nat::packet::IcmpError;
 use crate::nat::rewrite::{self, Half};
-use crate::nat::tuple::ICMP;
+use crate::nat::tuple::{Tuple, ICMP};
 use crate::state::stats::Counter;
 use crate::state::Net;
 use crate::sys::hook::Context;
 use crate::sys::rcu::Rcu;
 use crate::sys::skb::Skb;
-use crate::table::flow::FlowEntry;
 
 /// PREROUTING: an error about a packet whose source was translated goes to the inside host.
 pub(super) fn inbound(
@@ -34,7 +33,7 @@ pub(super) fn inbound(
         return Outcome::Elsewhere;
     }
     let (src, dst) = (error.outer_src, entry.new_end().addr);
-    translate(net, skb, context, error, entry, (src, dst))
+    translate(net, skb, context, error, entry.to().reverse(), (src, dst))
 }
 
 /// POSTROUTING: an error about a packet whose destination was translated seems to come from the
@@ -52,11 +51,21 @@ pub(super) fn outbound(
             Some(_) => entry.new_end().addr,
             None => error.outer_src,
         };
-        return translate(net, skb, context, error, entry, (src, error.outer_dst));
+        let inner = entry.to().reverse();
+        return translate(net, skb, context, error, inner, (src, error.outer_dst));
     }
     // PREROUTING has translated it, or it quotes a packet as the inside knows it.
     if net.flow(&error.inner, rcu).is_some() {
         return Outcome::Elsewhere;
+    }
+    // It quotes a packet that a binding let in without a flow.
+    if let Some(outside) = outbound::let_in_at(net, context.output(), &error.inner, rcu) {
+        let src = match context.input() {
+            Some(_) => outside.addr,
+            None => error.outer_src,
+        };
+        let inner = error.inner.with_dst(outside);
+        return translate(net, skb, context, error, inner, (src, error.outer_dst));
     }
     let tuple = subject::portless(ICMP, error.outer_src, error.outer_dst);
     let subject = subject::of(skb, context, &tuple);
@@ -73,14 +82,13 @@ fn translate(
     skb: &mut Skb,
     context: &Context<'_>,
     error: &IcmpError<V4>,
-    entry: &FlowEntry<V4>,
+    inner: Tuple<V4>,
     (src, dst): (V4, V4),
 ) -> Outcome {
     if !skb.icmp_checksum_ok(context.hook(), error.icmp_offset) {
         return Outcome::Drop(Counter::DropIcmpChecksum);
     }
     let _ = skb.checksum();
-    let inner = entry.to().reverse();
     let Some(bytes) = skb.writable(error.end) else {
         return Outcome::Drop(Counter::DropMemory);
     };

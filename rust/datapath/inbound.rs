@@ -16,7 +16,7 @@ use crate::sys::rcu::Rcu;
 use crate::sys::skb::Skb;
 use crate::sys::{dev, time};
 use crate::table::binding::Held;
-use crate::table::flow::{FlowEntry, NewFlow};
+use crate::table::flow::{FlowEntry, NewFlow, Source};
 use crate::table::shard::Unmade;
 use crate::table::Owner;
 use kernel::sync::Arc;
@@ -85,19 +85,33 @@ fn by_policy(
             Be16::from_host(map_port(matched, ports, tuple.dst_port.to_host()))
         }
     };
-    let new = Inbound {
+    let to = Destination {
         inside: Endpoint { addr, port },
-        owner: &entry.owner,
-        binding: None,
         outside_iface: match entry.policy.matches.in_iface {
-            ANY_IFACE => dev::owner_of(context, tuple.dst_addr, rcu).map(|dev| dev.name()),
+            ANY_IFACE => outside_of(context, tuple.dst_addr, rcu),
             name => Some(name),
         },
     };
-    match begin(net, skb, context, packet, rules, new, rcu) {
+    let source = match hairpin::begin(net, skb, context, packet, rules, &to, rcu) {
+        Ok(Some(_)) => Source::Ahead,
+        Ok(None) => Source::Open,
+        Err(reason) => return Outcome::Drop(reason),
+    };
+    let new = Inbound {
+        inside: to.inside,
+        owner: &entry.owner,
+        binding: None,
+        source,
+    };
+    match add(net, packet, new, rcu) {
         Ok(flow) => step::translate(net, skb, packet, flow),
         Err(reason) => Outcome::Drop(reason),
     }
+}
+
+/// The interface that owns a local address.
+fn outside_of(context: &Context<'_>, addr: V4, rcu: Rcu<'_>) -> Option<IfName> {
+    dev::owner_of(context, addr, rcu).map(|dev| dev.name())
 }
 
 /// A binding lets in whoever sends to it (endpoint-independent filtering, RFC 4787 REQ-8). No
@@ -116,64 +130,74 @@ fn by_binding(
         return Outcome::Elsewhere;
     };
     // The sockets of the host come first, on its own addresses.
-    if dev::has_socket(skb, context, tuple) {
+    if dev::has_socket(context, tuple, context.input()) {
         return Outcome::Pass(Counter::PassLocal);
     }
-    let inside = held.inside();
-    let new = Inbound {
-        inside,
-        owner: held.owner(),
-        binding: Held::new(&held),
-        outside_iface: Some(held.owner().outside_iface),
+    let outside_iface = match held.owner().outside_iface {
+        ANY_IFACE => outside_of(context, tuple.dst_addr, rcu).unwrap_or(ANY_IFACE),
+        name => name,
     };
-    match hairpin::begin(net, skb, context, packet, rules, &new, rcu) {
-        Ok(false) => (),
-        Ok(true) => {
-            return match add(net, packet, new, false, rcu) {
-                Ok(flow) => step::translate(net, skb, packet, flow),
-                Err(reason) => Outcome::Drop(reason),
+    let to = Destination {
+        inside: held.inside(),
+        outside_iface: Some(outside_iface),
+    };
+    let owner = match hairpin::begin(net, skb, context, packet, rules, &to, rcu) {
+        Ok(Some(owner)) => owner,
+        Ok(None) => {
+            if net.settings.untracked() {
+                skb.untrack();
             }
+            return step::replace(skb, packet, Half::Dst, to.inside);
         }
         Err(reason) => return Outcome::Drop(reason),
+    };
+    let new = Inbound {
+        inside: to.inside,
+        owner,
+        binding: Some(held),
+        source: Source::Ahead,
+    };
+    match add(net, packet, new, rcu) {
+        Ok(flow) => step::translate(net, skb, packet, flow),
+        Err(reason) => Outcome::Drop(reason),
     }
-    if net.settings.untracked() {
-        skb.untrack();
-    }
-    step::replace(skb, packet, Half::Dst, inside)
 }
 
-/// The translation of the first packet from outside.
-pub(super) struct Inbound<'a> {
-    /// Where it goes.
+/// Where a packet to an outside endpoint goes.
+pub(super) struct Destination {
+    /// The inside endpoint.
     pub(super) inside: Endpoint<V4>,
-    /// The policy it lives by.
-    pub(super) owner: &'a Arc<Owner>,
-    /// The binding it lives by.
-    pub(super) binding: Option<Held<V4>>,
     /// The interface that the outside endpoint belongs to, if that is known.
     pub(super) outside_iface: Option<IfName>,
 }
 
-fn begin<'a>(
-    net: &'a Net,
-    skb: &mut Skb,
-    context: &Context<'_>,
-    packet: &Packet<V4>,
-    rules: &Snapshot,
-    new: Inbound<'_>,
-    rcu: Rcu<'a>,
-) -> Result<&'a FlowEntry<V4>, Counter> {
-    let hairpin = hairpin::begin(net, skb, context, packet, rules, &new, rcu)?;
-    add(net, packet, new, !hairpin, rcu)
+/// The translation of a flow that begins outside.
+struct Inbound<'a> {
+    /// Where it goes.
+    inside: Endpoint<V4>,
+    /// The policy it lives by.
+    owner: &'a Arc<Owner>,
+    /// The binding it lives by.
+    binding: Option<Held<V4>>,
+    /// What is known of its source.
+    source: Source,
 }
 
 fn add<'a>(
     net: &'a Net,
     packet: &Packet<V4>,
     new: Inbound<'_>,
-    source_open: bool,
     rcu: Rcu<'a>,
 ) -> Result<&'a FlowEntry<V4>, Counter> {
+    let back = packet.tuple.with_dst(new.inside).reverse();
+    // Flows to one inside endpoint may live on any node, by the outside port that they came to.
+    let _alone = (net.shards.len() > 1).then(|| net.making.lock(&back));
+    if let Some(entry) = net.flow(&packet.tuple, rcu) {
+        return Ok(entry);
+    }
+    if net.flow(&back, rcu).is_some() {
+        return Err(Counter::DropConflict);
+    }
     let node = net.home(packet.tuple.dst_port.to_host());
     let flow = NewFlow {
         orig: packet.tuple,
@@ -181,7 +205,7 @@ fn add<'a>(
         to: new.inside,
         owner: new.owner,
         binding: new.binding,
-        source_open,
+        source: new.source,
         local: false,
         now: time::now(),
     };

@@ -3,7 +3,7 @@
 //! What a policy is asked about a packet.
 
 use crate::nat::addr::{Be16, V4};
-use crate::nat::packet::Ip;
+use crate::nat::packet::{self, Ip};
 use crate::nat::policy::{Subject, ANY_IFACE};
 use crate::nat::tuple::{Endpoint, Tuple};
 use crate::sys::hook::Context;
@@ -28,7 +28,7 @@ pub(super) fn portless(proto: u8, src: V4, dst: V4) -> Tuple<V4> {
     Tuple::new(proto, end(src), end(dst))
 }
 
-/// As [`portless`], of a parsed IP header.
+/// The subject of a packet that cannot be translated.
 pub(super) fn of_header(skb: &Skb, context: &Context<'_>, ip: &Ip) -> Subject<V4> {
-    of(skb, context, &portless(ip.proto, ip.src, ip.dst))
+    of(skb, context, &packet::likely_tuple(skb.linear(), ip))
 }

@@ -199,6 +199,14 @@ pub fn classify(bytes: &[u8], ip: &Ip) -> Result<Kind, Malformed> {
 /// Source and destination port.
 type Ports = (Be16, Be16);
 
+/// The tuple of a packet that [`classify`] does not take, with its ports as far as they are there:
+/// enough to ask whether a policy concerns it.
+pub fn likely_tuple(bytes: &[u8], ip: &Ip) -> Tuple<V4> {
+    let has_ports = matches!(ip.proto, TCP | UDP) && !ip.fragment;
+    let l4 = bytes.get(ip.header_len..).filter(|_| has_ports);
+    tuple(ip, l4.and_then(ports).unwrap_or_default())
+}
+
 #[inline]
 fn tuple(ip: &Ip, (src_port, dst_port): Ports) -> Tuple<V4> {
     let src = Endpoint {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Locks, slab caches, per-CPU counters, time and nodes. */
 
+#include <linux/capability.h>
 #include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/nodemask.h>
@@ -103,6 +104,17 @@ u32 fastnat_shim_now(void)
 u32 fastnat_shim_hz(void)
 {
 	return HZ;
+}
+
+void fastnat_shim_resched(void)
+{
+	cond_resched();
+}
+
+/* May who asks administer the network of the host, not just that of a container? */
+bool fastnat_shim_host_admin(void)
+{
+	return capable(CAP_NET_ADMIN);
 }
 
 /* Bytes of memory that the kernel manages. */

@@ -8,27 +8,48 @@
 
 #include <fastnat/shim.h>
 
-/* Under RCU: would a packet with this tuple be for the host, and find a socket? */
-bool fastnat_shim_local_socket(struct net *net, struct sk_buff *skb, u8 proto,
-			       __be32 saddr, __be16 sport, __be32 daddr,
-			       __be16 dport, int dif)
+/* Would TCP to this endpoint of the host find a socket that listens? */
+static bool fastnat_tcp_listener(struct net *net, int dif,
+				 const struct fastnat_sock_tuple *t)
 {
-	struct sock *sk;
+	return __inet_lookup_listener(net, NULL, 0, t->saddr, t->sport, t->daddr,
+				      ntohs(t->dport), dif, 0);
+}
 
-	if (!__ip_dev_find(net, daddr, false))
+static bool fastnat_tcp_established(struct net *net, int dif,
+				    const struct fastnat_sock_tuple *t)
+{
+	struct sock *sk = __inet_lookup_established(net, t->saddr, t->sport, t->daddr,
+						    ntohs(t->dport), dif, 0);
+
+	if (sk)
+		sock_gen_put(sk);
+	return sk;
+}
+
+/* Under RCU: would a packet with this tuple be for the host, and find a socket? */
+bool fastnat_shim_local_socket(struct net *net, const struct net_device *dev,
+			       const struct fastnat_sock_tuple *t)
+{
+	int dif = dev ? dev->ifindex : 0;
+
+	if (!__ip_dev_find(net, t->daddr, false))
 		return false;
-	switch (proto) {
+	switch (t->proto) {
 	case IPPROTO_TCP:
-		sk = __inet_lookup_established(net, saddr, sport, daddr,
-					       ntohs(dport), dif, 0);
-		if (sk) {
-			sock_gen_put(sk);
-			return true;
-		}
-		return __inet_lookup_listener(net, NULL, 0, saddr, sport, daddr,
-					      ntohs(dport), dif, 0);
+		return fastnat_tcp_established(net, dif, t) ||
+		       fastnat_tcp_listener(net, dif, t);
 	case IPPROTO_UDP:
-		return __udp4_lib_lookup(net, saddr, sport, daddr, dport, dif, 0, NULL);
+		return __udp4_lib_lookup(net, t->saddr, t->sport, t->daddr, t->dport,
+					 dif, 0, NULL);
 	}
 	return false;
+}
+
+/* Under RCU: would a packet with this tuple find a TCP socket of the host that listens? */
+bool fastnat_shim_local_listener(struct net *net, const struct net_device *dev,
+				 const struct fastnat_sock_tuple *t)
+{
+	return t->proto == IPPROTO_TCP &&
+	       fastnat_tcp_listener(net, dev ? dev->ifindex : 0, t);
 }

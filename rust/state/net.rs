@@ -14,6 +14,7 @@ use crate::nat::tuple::{Endpoint, Side, Tuple};
 use crate::sys::node::Nodes;
 use crate::sys::pernet::NetRef;
 use crate::sys::rcu::{self, Published, Rcu};
+use crate::sys::time;
 use crate::table::binding::Binding;
 use crate::table::flow::{Flow, FlowEntry};
 use crate::table::making::Making;
@@ -108,6 +109,7 @@ impl Net {
                 continue;
             }
             for index in 0..shard.buckets() {
+                time::breathe(index);
                 rcu::read(|rcu| {
                     shard.visit_flows(index, rcu, |flow| {
                         if wanted(flow) && shard.remove_flow(flow) {
@@ -119,6 +121,23 @@ impl Net {
             }
         }
         removed
+    }
+
+    /// The shard that a flow lives in: where its outside port is at home.
+    pub(crate) fn home_of(&self, flow: &Flow<V4>) -> Option<&Arc<Shard<V4>>> {
+        let port = match flow.binding() {
+            Some(binding) => binding.outside().port,
+            None => flow.tuple().dst_port,
+        };
+        self.shards.get(self.home(port.to_host()))
+    }
+
+    /// Removes one flow, on whatever node it is.
+    pub(crate) fn remove(&self, flow: &Flow<V4>) {
+        let shard = self.home_of(flow);
+        if shard.is_some_and(|shard| shard.remove_flow(flow)) {
+            self.count(Counter::FlowsFlushed);
+        }
     }
 
     /// Counts one.
@@ -176,6 +195,13 @@ impl Net {
     ) -> Option<&'a Binding<V4>> {
         let mut shards = self.shards.iter();
         shards.find_map(|shard| shard.binding(side, proto, end, rcu, &wanted))
+    }
+
+    /// Is the limit of flows reached? Asked before a binding is made for nothing.
+    pub(crate) fn is_full(&self) -> bool {
+        let all = self.shards.iter().map(|shard| shard.flow_count().get());
+        let limit = self.settings.max_flows.load(Ordering::Relaxed);
+        all.fold(0, u32::saturating_add) >= limit
     }
 
     /// Room for one more flow on a node, if the limit allows.

@@ -14,7 +14,7 @@ use kernel::sync::Arc;
 /// Buckets looked at in one go.
 const SLICE: usize = 4096;
 
-/// The walk over one shard: begins anew every second, one slice a tick.
+/// The walk over one shard: one slice a tick, and a second of rest after the last.
 pub(super) struct Sweep {
     pub(super) shard: Arc<Shard<V4>>,
     pub(super) settings: Arc<Settings>,

@@ -62,21 +62,46 @@ pub(crate) fn owner_of<'a>(context: &Context<'_>, addr: V4, _rcu: Rcu<'a>) -> Op
     unsafe { Device::from_ptr(ffi::fastnat_shim_addr_dev(context.net(), wire(addr))) }
 }
 
-/// Would a packet with this tuple, coming in, find a socket of the host?
-pub(crate) fn has_socket(skb: &Skb, context: &Context<'_>, tuple: &Tuple<V4>) -> bool {
+/// Would a packet with this tuple, coming in by `input`, find a socket of the host?
+pub(crate) fn has_socket(
+    context: &Context<'_>,
+    tuple: &Tuple<V4>,
+    input: Option<Device<'_>>,
+) -> bool {
+    lookup(context, tuple, input, ffi::fastnat_shim_local_socket)
+}
+
+/// Would a packet with this tuple, coming in by `input`, find a listening TCP socket of the host?
+pub(crate) fn has_listener(
+    context: &Context<'_>,
+    tuple: &Tuple<V4>,
+    input: Option<Device<'_>>,
+) -> bool {
+    lookup(context, tuple, input, ffi::fastnat_shim_local_listener)
+}
+
+type Lookup = unsafe extern "C" fn(
+    net: *mut bindings::net,
+    dev: *const bindings::net_device,
+    tuple: *const ffi::fastnat_sock_tuple,
+) -> bool;
+
+fn lookup(
+    context: &Context<'_>,
+    tuple: &Tuple<V4>,
+    input: Option<Device<'_>>,
+    lookup: Lookup,
+) -> bool {
+    let tuple = ffi::fastnat_sock_tuple {
+        saddr: wire(tuple.src_addr),
+        daddr: wire(tuple.dst_addr),
+        sport: u16::from_ne_bytes(tuple.src_port.to_bytes()),
+        dport: u16::from_ne_bytes(tuple.dst_port.to_bytes()),
+        proto: tuple.proto,
+    };
+    let dev = input.map_or(core::ptr::null(), |input| input.0.as_ptr().cast_const());
     // SAFETY: All pointers are valid while the hook runs, which is under RCU.
-    unsafe {
-        ffi::fastnat_shim_local_socket(
-            context.net(),
-            skb.as_ptr(),
-            tuple.proto,
-            wire(tuple.src_addr),
-            u16::from_ne_bytes(tuple.src_port.to_bytes()),
-            wire(tuple.dst_addr),
-            u16::from_ne_bytes(tuple.dst_port.to_bytes()),
-            0,
-        )
-    }
+    unsafe { lookup(context.net(), dev, &tuple) }
 }
 
 /// Address changes are reported to `state` while this lives.

@@ -140,6 +140,12 @@ impl Request<'_> {
     }
 }
 
+/// May who asks administer the network of the host, and not just that of a container?
+pub(crate) fn is_host_admin() -> bool {
+    // SAFETY: No requirements; a request runs in the task that asks.
+    unsafe { ffi::fastnat_shim_host_admin() }
+}
+
 /// Runs a handler of a request.
 ///
 /// # Safety

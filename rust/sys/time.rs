@@ -18,6 +18,14 @@ pub(crate) fn hz() -> u32 {
     unsafe { ffi::fastnat_shim_hz() }
 }
 
+/// Lets others run, now and then, in a walk over many buckets. Sleeps.
+pub(crate) fn breathe(index: usize) {
+    if index % 1024 == 0 {
+        // SAFETY: No requirements but that of sleeping.
+        unsafe { ffi::fastnat_shim_resched() };
+    }
+}
+
 /// A duration of whole seconds.
 pub(crate) fn seconds(secs: u32) -> Ticks {
     Ticks::from_secs(secs, hz())

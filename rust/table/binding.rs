@@ -46,13 +46,11 @@ unsafe impl<A: Family> Entry for BindEntry<A> {
 /// port is claimed in `ports`.
 #[repr(C)]
 pub(crate) struct Binding<A: Family> {
-    // Line 1: what lookups read.
     sides: [BindEntry<A>; 2],
     realm: u64,
     holders: AtomicU32,
     owner: Arc<Owner>,
     home: *const Shard<A>,
-    // Line 2: what only the end reads.
     ports: *const PortMap<A>,
     rcu: Head,
 }

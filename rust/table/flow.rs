@@ -29,6 +29,18 @@ pub(crate) enum Direction {
     Reply = 1,
 }
 
+/// What is known of the source of the packets whose destination a flow translates.
+#[repr(u8)]
+#[derive(Copy, Clone, Eq, PartialEq)]
+pub(crate) enum Source {
+    /// Source policies are asked.
+    Open = 0,
+    /// No policy wants it translated.
+    Closed = 1,
+    /// A flow that translates it was made ahead, before routing (a hairpin).
+    Ahead = 2,
+}
+
 /// One direction of a flow, as the table holds it: all that a packet needs, in a cache line.
 #[repr(C, align(64))]
 pub(crate) struct FlowEntry<A> {
@@ -70,7 +82,8 @@ pub(crate) struct Flow<A: Family> {
     owner: Arc<Owner>,
     binding: Kept<A>,
     removed: AtomicBool,
-    source_open: AtomicBool,
+    source_closed: AtomicBool,
+    source_ahead: bool,
     rcu: Head,
 }
 
@@ -91,8 +104,8 @@ pub(crate) struct NewFlow<'a, A: Family> {
     pub(crate) owner: &'a Arc<Owner>,
     /// The binding it lives by.
     pub(crate) binding: Option<Held<A>>,
-    /// Is it still open whether a source policy concerns the same packets?
-    pub(crate) source_open: bool,
+    /// What is known of the source of the same packets.
+    pub(crate) source: Source,
     /// Does it begin with a packet of the host itself?
     pub(crate) local: bool,
     /// Now.
@@ -122,7 +135,8 @@ impl<A: Family> NewFlow<'_, A> {
             owner: self.owner.clone(),
             binding: ManuallyDrop::new(self.binding),
             removed: AtomicBool::new(false),
-            source_open: AtomicBool::new(self.source_open),
+            source_closed: AtomicBool::new(self.source == Source::Closed),
+            source_ahead: self.source == Source::Ahead,
             rcu: Head::uninit(),
         }
     }
@@ -218,14 +232,18 @@ impl<A: Family> Flow<A> {
         since(orig).min(since(reply))
     }
 
-    /// Is it still open whether a source policy concerns the packets of this flow as well?
-    pub(crate) fn source_open(&self) -> bool {
-        self.source_open.load(Ordering::Relaxed)
+    /// What is known of the source of the packets whose destination this flow translates.
+    pub(crate) fn source(&self) -> Source {
+        match self.source_closed.load(Ordering::Relaxed) {
+            true => Source::Closed,
+            false if self.source_ahead => Source::Ahead,
+            false => Source::Open,
+        }
     }
 
-    /// It has been decided.
+    /// No source policy wants it.
     pub(crate) fn close_source(&self) {
-        self.source_open.store(false, Ordering::Relaxed);
+        self.source_closed.store(true, Ordering::Relaxed);
     }
 
     /// Lets go of the binding of a flow that never came to be.

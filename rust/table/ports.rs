@@ -32,7 +32,7 @@ pub(crate) struct PortMaps<A: Words> {
 
 /// Addresses that a namespace can translate to; each costs up to 24 KiB once used.
 const MAX_ADDRESSES: u32 = 65536;
-const BUCKETS: usize = 256;
+const BUCKETS: usize = 1024;
 
 /// The key of a map.
 #[derive(Copy, Clone, Eq, PartialEq)]

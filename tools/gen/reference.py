@@ -91,7 +91,8 @@ def print_counters(sets):
     print("## Counters\n")
     print(
         "The u64 attributes of the set `stats` only grow. Those that begin with `pass-` and `drop-`\n"
-        "count each packet once, by the reason for which it was not translated.\n"
+        "count a packet that was not translated by the reason. One that passes both hooks may count in\n"
+        "each, if what is not said of its destination is said of its source.\n"
     )
     stats = next(group for group in sets if group.name == "stats")
     table(

@@ -203,7 +203,7 @@ attribute_set! {
 attribute_set! {
     /// Packet and event counters of the namespace, summed over CPUs.
     Stats = "stats" {
-        /// Packets whose source or destination was translated.
+        /// Ends of packets translated; a packet that gets both anew counts twice.
         1 translated: Option<u64> = "translated",
         /// ICMP errors translated, with the header they quote.
         2 icmp_errors: Option<u64> = "icmp-errors",
@@ -215,7 +215,7 @@ attribute_set! {
         5 flows_flushed: Option<u64> = "flows-flushed",
         /// Bindings created.
         6 bindings_created: Option<u64> = "bindings-created",
-        /// Packets whose flow was in the table of another NUMA node.
+        /// Lookups that found their flow in the table of another NUMA node.
         7 remote_hits: Option<u64> = "remote-hits",
         /// Flows created between two inside hosts through an outside endpoint.
         8 hairpins: Option<u64> = "hairpins",
@@ -223,7 +223,7 @@ attribute_set! {
         9 pass_untouched: Option<u64> = "pass-untouched",
         /// Packets that a no-snat or no-dnat policy let through as they were.
         10 pass_exempt: Option<u64> = "pass-exempt",
-        /// Packets of the host itself let through although no binding was to be had.
+        /// Packets from or to the host itself let through as they were.
         11 pass_local: Option<u64> = "pass-local",
         /// Dropped, a policy matched a protocol that cannot be translated.
         12 drop_protocol: Option<u64> = "drop-protocol",
@@ -239,11 +239,11 @@ attribute_set! {
         17 drop_max_flows: Option<u64> = "drop-max-flows",
         /// Dropped, the table already holds max-bindings bindings.
         18 drop_max_bindings: Option<u64> = "drop-max-bindings",
-        /// Dropped, the kernel had no memory to give.
+        /// Dropped, no memory for it, or 65536 outside addresses are in use.
         19 drop_memory: Option<u64> = "drop-memory",
         /// Dropped, another flow already uses a tuple that this one needs.
         20 drop_conflict: Option<u64> = "drop-conflict",
-        /// Dropped, an ICMP error from inside about no flow known here.
+        /// Dropped, an ICMP error or echo reply from inside about no flow known here.
         21 drop_icmp_no_flow: Option<u64> = "drop-icmp-no-flow",
         /// Dropped, an ICMP error whose checksum is wrong.
         22 drop_icmp_checksum: Option<u64> = "drop-icmp-checksum",

@@ -74,8 +74,8 @@ pub enum Action {
         fastnat policy add dnat --to 10.0.0.80 --dst 203.0.113.7 --proto tcp --dport 80\n  \
         fastnat policy add dnat --to 10.0.0.80:9000-9099 --proto udp --dport 5000-5099")]
     Dnat {
-        /// New destination; without a port the port stays; matched ports map one to one onto a
-        /// range that starts at the given port
+        /// New destination; without a port the port stays; one port takes all that match; a range
+        /// has to be as long as what is matched, and maps one to one
         #[arg(long, value_name = "ADDR[:PORT[-PORT]]")]
         to: Endpoint,
         /// Which flows.
