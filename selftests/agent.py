@@ -255,7 +255,7 @@ def segments(wait, ns, src, dst, total, size):
         return str(count)
 
 
-def pour(ns, dst, ports="32"):
+def pour(ns, dst, ports="16"):
     """Datagrams from many source ports, until the test ends or `calm`."""
     socks = [inet(ns, "udp", "-") for _ in range(int(ports))]
     stop = threading.Event()

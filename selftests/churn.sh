@@ -55,7 +55,7 @@ policies_come_and_go() {
 flushes_and_listings() {
 	configure policy add snat --pool some --src 10.0.0.0/24 --out wan0
 	configure policy add masquerade --out wan0 --priority 2000
-	for _ in {1..4}; do
+	for _ in {1..3}; do
 		works "list" fn --json flow list
 		works "flush" fn flow flush
 		works "list" fn --json binding list
