@@ -23,6 +23,8 @@ TESTS=(
 	other_ports_stay_with_the_gateway
 	flow_list_says_so
 	no_dnat_exempts
+	a_flush_of_the_source_alone_leaks_no_inside_address
+	nor_does_it_show_who_asks_from_outside
 )
 
 one_port_leads_inside() {
@@ -89,7 +91,37 @@ no_dnat_exempts() {
 	at_least "pass-exempt" "$(counter pass-exempt)" 1
 }
 
+# both_ends NS SRC DST SERVER PORT SEEN: a flow translated at both ends loses its source, again and
+# again; the next packet gets a new one, and the server never sees SRC.
+both_ends() {
+	hold both udp "$1" "$2"
+	like "server saw" "$(say both "$3")" "^$6:"
+	for _ in 1 2 3; do
+		works "flush" fn flow flush --policy "$id"
+		is "flows of the source" "$(fn --json flow list | jq "[.[] | select(.policy == $id)] | length")" 0
+		like "server saw after the flush" "$(say both "$3")" "^$6:"
+	done
+	unlike "server heard" "$(heard udp "$4" "$5")" "${2%:*}"
+}
+
+a_flush_of_the_source_alone_leaks_no_inside_address() {
+	local id
+	configure policy add dnat --dst 203.0.113.8 --proto udp --dport 5353 --to 192.0.2.2:53
+	id=$(fn --json policy add masquerade --out wan0 | jq .id)
+	capture leak "$server" eth0 'net 10.0.0.0/8'
+	both_ends "$client" 10.0.0.2:4000 203.0.113.8:5353 "$server" 53 '192\.0\.2\.1'
+	is "what the server saw of the inside" "$(captured leak)" ""
+}
+
+nor_does_it_show_who_asks_from_outside() {
+	local id
+	id=$(fn --json policy add masquerade --out lan0 | jq .id)
+	heard udp "$client" 6001 >/dev/null
+	both_ends "$server" 192.0.2.2:5500 192.0.2.1:7001 "$client" 6001 '10\.0\.0\.1'
+}
+
 gateway_topology
+serve udp "$server" 192.0.2.2:53
 serve tcp "$client" 10.0.0.2:80
 for port in 53 6000 6001 6002 6003 6004; do
 	serve udp "$client" "10.0.0.2:$port"

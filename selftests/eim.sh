@@ -23,6 +23,8 @@ TESTS=(
 	a_stranger_over_another_interface_may_too
 	tcp_may_be_opened_from_outside
 	a_binding_lives_as_long_as_a_flow
+	a_policy_for_all_leaves_a_stranger_its_address
+	so_does_masquerade_for_all
 )
 
 udp_keeps_its_endpoint_towards_every_server() {
@@ -78,6 +80,33 @@ a_binding_lives_as_long_as_a_flow() {
 	is "bindings" "$(bindings)" 0
 	agent tell x "$outside" knock >/dev/null
 	is "client heard" "$(silent hear u)" timeout
+}
+
+# stays_a_stranger ADDR NS ENDPOINT: to the binding of "u" from there, ADDR its outside address.
+stays_a_stranger() {
+	local before
+	outside=$(say u 192.0.2.2:53)
+	like "outside" "$outside" "^$1:"
+	hold z udp "$2" "$3"
+	before="$(flows) $(bindings)"
+	agent tell z "$outside" hello >/dev/null
+	is "client heard" "$(hear u)" "$3 hello"
+	is "flows and bindings" "$(flows) $(bindings)" "$before"
+}
+
+# With neither --src nor --out, nothing tells outside from inside.
+a_policy_for_all_leaves_a_stranger_its_address() {
+	unconfigure
+	configure pool add one --range 203.0.113.5
+	configure policy add snat --pool one
+	stays_a_stranger '203\.0\.113\.5' "$server" 192.0.2.4:1999
+	stays_a_stranger '203\.0\.113\.5' "$stranger" 198.51.100.2:1998
+}
+
+so_does_masquerade_for_all() {
+	unconfigure
+	configure policy add masquerade
+	stays_a_stranger '192\.0\.2\.1' "$server" 192.0.2.4:1997
 }
 
 gateway_topology

@@ -21,7 +21,9 @@ TESTS=(
 	from_the_network_of_the_forwarded_host
 	errors_find_back
 	it_shows_as_two_flows
+	a_flush_of_the_source_alone_leaks_nothing
 	with_a_pool_too
+	policies_that_share_a_pool_leave_nothing
 )
 
 # Both hosts make themselves known to the server, then talk through the outside.
@@ -89,10 +91,47 @@ with_a_pool_too() {
 	meet "$client2" 10.0.1.2 '^203\.0\.113\.[0-9]+:[0-9]+$'
 }
 
+# The packet that finds its source's flow gone is dropped, and both flows begin anew.
+a_flush_of_the_source_alone_leaks_nothing() {
+	local id
+	id=$(fn --json policy list | jq '.[] | select(.action == "masquerade").id')
+	configure policy add dnat --dst 192.0.2.1 --proto udp --dport 5300 --to 10.0.0.2:53
+	hold f udp "$client2" 10.0.1.2:4300
+	like "the inside server saw" "$(say f 192.0.2.1:5300)" '^192\.0\.2\.1:'
+	works "flush" fn flow flush --policy "$id"
+	silent say f 192.0.2.1:5300 >/dev/null
+	like "the inside server saw then" "$(say f 192.0.2.1:5300)" '^192\.0\.2\.1:'
+	unlike "the inside server heard" "$(heard udp "$client" 53)" '10\.0\.1\.2'
+}
+
+# The binding, made by the first policy, is kept by a flow of the second; what it lets in turns
+# round by the second.
+policies_that_share_a_pool_leave_nothing() {
+	local seen
+	unconfigure
+	configure pool add shared --range 203.0.113.5
+	configure policy add snat --pool shared --src 10.0.0.0/8 --dst 192.0.2.2 --out wan0 --priority 1 --id 1
+	configure policy add snat --pool shared --src 10.0.0.0/8 --out wan0 --priority 2 --id 2
+	hold g udp "$client" 10.0.0.2:4400
+	hold h udp "$client2" 10.0.1.2:4401
+	seen=$(say g 192.0.2.2:53)
+	is "outside, by the second policy" "$(say g 192.0.2.3:53)" "$seen"
+	works "delete the first" fn policy del 1
+	is "bindings" "$(bindings)" 1
+	agent tell h "$seen" hello >/dev/null
+	like "heard" "$(hear g)" '^203\.0\.113\.5:[0-9]+ hello$'
+	is "flows" "$(flows)" 3
+	works "delete the second" fn policy del 2
+	is "flows" "$(flows) $(counter flows)" "0 0"
+	is "bindings" "$(bindings) $(counter bindings)" "0 0"
+}
+
 gateway_topology
 second_client
 address "$client" 10.0.0.3/24 eth0
 apply
 serve udp "$server" 192.0.2.2:53
+serve udp "$server" 192.0.2.3:53
+serve udp "$client" 10.0.0.2:53
 serve tcp "$client" 10.0.0.2:80
 tests_run

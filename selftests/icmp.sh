@@ -18,6 +18,7 @@ TESTS=(
 	port_unreachable_reaches_the_inside_program
 	net_unreachable_reaches_a_tcp_connect
 	port_unreachable_from_inside_reaches_the_outside_program
+	port_unreachable_from_inside_reaches_a_stranger
 	traceroute_sees_every_hop
 	ping_with_a_short_life_hears_of_it
 	traceroute_from_outside_shows_no_inside_address
@@ -70,6 +71,22 @@ port_unreachable_from_inside_reaches_the_outside_program() {
 	like "outer header" "$seen" '192\.0\.2\.1 > 198\.51\.100\.2: ICMP 192\.0\.2\.1 udp port 7777 unreachable'
 	unlike "whole error" "$seen" '10\.0\.0\.2|7776'
 	at_least "icmp-errors" "$(counter icmp-errors)" $((before + 1))
+}
+
+# What a binding lets in makes no flow; an error about it is translated all the same.
+port_unreachable_from_inside_reaches_a_stranger() {
+	local seen port before
+	hold b udp "$client" 10.0.0.2:4090
+	seen=$(say b 198.51.100.2:53) port=${seen#*:}
+	agent close b >/dev/null
+	before="$(flows) $(bindings)"
+	capture p "$server" eth0 'icmp[icmptype] == icmp-unreach'
+	is "answer" "$(ask udp "$server" 198.51.100.2:5400 "$seen")" refused
+	seen=$(captured p)
+	like "outer header" "$seen" "192\\.0\\.2\\.1 > 198\\.51\\.100\\.2: ICMP 192\\.0\\.2\\.1 udp port $port unreachable"
+	like "quoted header" "$seen" "198\\.51\\.100\\.2\\.5400 > 192\\.0\\.2\\.1\\.$port:"
+	unlike "whole error" "$seen" '10\.0\.0\.2|4090'
+	is "flows and bindings" "$(flows) $(bindings)" "$before"
 }
 
 # The addresses that answered, a word each.

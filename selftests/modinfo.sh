@@ -12,6 +12,7 @@ TESTS=(
 	it_taints_only_as_out_of_tree
 	the_kernel_has_not_warned
 	it_is_found_by_its_netlink_family
+	it_is_loaded_when_it_is_asked_for
 )
 
 info() { modinfo -F "$1" "$file"; }
@@ -39,6 +40,14 @@ the_kernel_has_not_warned() {
 
 it_is_found_by_its_netlink_family() {
 	like "aliases" "$(info alias)" 'net-pf-16-proto-16-family-fastnat'
+}
+
+# The kernel calls modprobe for a family that it does not know.
+it_is_loaded_when_it_is_asked_for() {
+	modinfo fastnat >/dev/null 2>&1 || { skip "not installed in /lib/modules"; return; }
+	works "unload" modprobe -r fastnat
+	works "stats" "$FASTNAT" stats
+	works "module" test -d /sys/module/fastnat
 }
 
 file=$HERE/../fastnat.ko

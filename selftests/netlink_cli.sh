@@ -19,6 +19,7 @@ TESTS=(
 	nothing_changed_by_them
 	wrong_usage_exits_2
 	an_unprivileged_user_exits_4
+	a_container_may_lower_its_limits_only
 	without_the_module_it_exits_3
 )
 
@@ -130,6 +131,26 @@ an_unprivileged_user_exits_4() {
 		"$FASTNAT" policy add masquerade --out wan0
 	status 4 nsenter --net="/run/netns/$gw" unshare --user --map-root-user "$FASTNAT" policy add masquerade --out wan0
 	works "root of its own network" unshare --user --map-root-user --net "$FASTNAT" policy add masquerade --out wan0
+}
+
+a_container_may_lower_its_limits_only() {
+	local name default
+	for name in max-flows max-bindings; do
+		default=$(unshare --user --map-root-user --net "$FASTNAT" --json config show | jq ".\"$name\"")
+		at_least "default of $name" "$default" 1
+		# shellcheck disable=SC2016 # expands inside
+		status 4 unshare --user --map-root-user --net bash -c \
+			'"$1" config set --timeout-udp 99 "--$2" "$3"' raise "$FASTNAT" "$name" $((default + 1))
+		like "says" "$(cat "$TMP/err")" "$name.*administrator"
+		# shellcheck disable=SC2016 # expands inside
+		status 0 unshare --user --map-root-user --net bash -c '
+			"$1" config set "--$2" $(($3 + 1)) 2>/dev/null
+			"$1" config set "--$2" 10 && "$1" config set "--$2" "$3" && "$1" config set "--$2" 11 &&
+			"$1" --json config show' lower "$FASTNAT" "$name" "$default"
+		is "$name" "$(jq ".\"$name\"" "$TMP/out")" 11
+		cli 0 config set "--$name" $((default + 1))
+		is "raised by the host" "$(fn --json config show | jq ".\"$name\"")" $((default + 1))
+	done
 }
 
 # The module must not come back by itself while that is tried.

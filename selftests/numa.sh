@@ -23,6 +23,7 @@ TESTS=(
 	replies_on_the_same_node_are_not_remote
 	large_transfers_across_nodes
 	a_pool_of_one_block_serves_both_nodes
+	two_ports_to_one_server_never_share_a_reply
 )
 
 # The first CPU of a node.
@@ -95,6 +96,25 @@ a_pool_of_one_block_serves_both_nodes() {
 	done
 }
 
+# The outside ports are of different nodes, and so would the flows be.
+two_ports_to_one_server_never_share_a_reply() {
+	local first second before
+	unconfigure
+	configure policy add dnat --dst 192.0.2.1 --proto udp --dport 8080 --to 10.0.0.2:80
+	configure policy add dnat --dst 192.0.2.1 --proto udp --dport 8592 --to 10.0.0.2:80
+	hold d udp "$server" 192.0.2.2:7000
+	for first in 8080 8592; do
+		second=$((8080 + 8592 - first))
+		works "flush" fn flow flush
+		before=$(counter drop-conflict)
+		is "by port $first" "$(say d "192.0.2.1:$first")" 192.0.2.2:7000
+		is "by port $second as well" "$(silent say d "192.0.2.1:$second")" timeout
+		is "drop-conflict" "$(counter drop-conflict)" $((before + 1))
+		is "by port $first again" "$(say d "192.0.2.1:$first")" 192.0.2.2:7000
+		is "ports of the flows" "$(fn --json flow list | jq -c 'map(.orig."dst-port")')" "[$first]"
+	done
+}
+
 nodes=(/sys/devices/system/node/node[0-9]*)
 ((${#nodes[@]} == 2)) || skip_all "needs 2 NUMA nodes, this machine has ${#nodes[@]}"
 [[ $(cpu_of 0) && $(cpu_of 1) ]] || skip_all "needs a CPU on each node"
@@ -103,4 +123,5 @@ configure policy add masquerade --out wan0
 configure policy add dnat --dst 192.0.2.1 --proto tcp --dport 81 --to 10.0.0.2
 serve udp "$server" 192.0.2.2:53
 serve tcp "$server" 192.0.2.2:80
+serve udp "$client" 10.0.0.2:80
 tests_run

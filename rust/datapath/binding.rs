@@ -3,6 +3,7 @@
 //! The binding of an inside endpoint: the one it has, or a new one.
 
 use super::subject;
+use super::Hook;
 use crate::nat::addr::{Addr, Be16, V4};
 use crate::nat::hash::{siphash13, Key};
 use crate::nat::ports::{class, PortRange};
@@ -10,10 +11,8 @@ use crate::nat::tuple::{Endpoint, Side, Tuple};
 use crate::state::policy::{Entry, Snapshot, Target};
 use crate::state::pool::Pool;
 use crate::state::stats::Counter;
-use crate::state::Net;
 use crate::sys::dev;
-use crate::sys::hook::Context;
-use crate::sys::rcu::{self, Rcu};
+use crate::sys::rcu;
 use crate::sys::skb::Skb;
 use crate::table::binding::{Binding, Held, NewBinding};
 use crate::table::ports::{Claim, PortMap, Wish};
@@ -37,13 +36,11 @@ const ADDRESS_TRIES: u64 = 8;
 
 /// A packet from inside, and the policy that says to translate its source.
 pub(super) struct Request<'a> {
-    pub(super) net: &'a Net,
+    pub(super) hook: &'a Hook<'a>,
     pub(super) skb: &'a Skb,
-    pub(super) context: &'a Context<'a>,
     pub(super) rules: &'a Snapshot,
     pub(super) entry: &'a Entry,
     pub(super) tuple: &'a Tuple<V4>,
-    pub(super) rcu: Rcu<'a>,
 }
 
 impl<'a> Request<'a> {
@@ -53,7 +50,7 @@ impl<'a> Request<'a> {
         if let Some(held) = self.existing(outside) {
             return Ok(held);
         }
-        let _once = self.net.making.lock(self.tuple);
+        let _once = self.hook.net.making.lock(self.tuple);
         match self.existing(outside) {
             Some(held) => Ok(held),
             None => self.make(outside),
@@ -71,16 +68,18 @@ impl<'a> Request<'a> {
         };
         let (proto, src) = (self.tuple.proto, self.tuple.src());
         let binding = self
+            .hook
             .net
-            .binding(Side::Inside, proto, src, self.rcu, wanted)?;
+            .binding(Side::Inside, proto, src, self.hook.rcu, wanted)?;
         Held::new(binding)
     }
 
     fn make(&self, outside: Outside) -> Result<Held<V4>, Counter> {
         let claim = self.claim(outside)?;
-        let node = self.net.home(claim.port());
-        let shard = self.net.shards.get(node).ok_or(Counter::DropMemory)?;
+        let node = self.hook.net.home(claim.port());
+        let shard = self.hook.net.shards.get(node).ok_or(Counter::DropMemory)?;
         let place = self
+            .hook
             .net
             .binding_place(node)
             .ok_or(Counter::DropMaxBindings)?;
@@ -93,7 +92,7 @@ impl<'a> Request<'a> {
         };
         match shard.add_binding(new, place) {
             Some(held) => {
-                self.net.count(Counter::BindingsCreated);
+                self.hook.net.count(Counter::BindingsCreated);
                 Ok(held)
             }
             None => Err(Counter::DropMemory),
@@ -129,16 +128,17 @@ impl<'a> Request<'a> {
     fn claim_at(&self, addr: V4, pool: Option<&Pool>) -> Result<Claim<'a, V4>, Counter> {
         let (proto, inside) = (self.tuple.proto, self.tuple.src_port.to_host());
         let map = self
+            .hook
             .net
             .ports
-            .of(addr, self.rcu)
+            .of(addr, self.hook.rcu)
             .ok_or(Counter::DropMemory)?;
         let ports = pool.map_or(ANY_PORT, |pool| pool.ports);
         let range = class(proto, inside)
             .intersect(&ports)
             .ok_or(Counter::DropPorts)?;
         // What the host itself sends keeps its port if it can: its sockets know no other.
-        let own = self.context.input().is_none();
+        let own = self.hook.context.input().is_none();
         if range.contains(inside) && (own || pool.is_some_and(|pool| pool.preserve)) {
             let claim = map.claim_one(proto, inside);
             let mine = own && self.tuple.src_addr == addr;
@@ -157,7 +157,7 @@ impl<'a> Request<'a> {
         map: &'a PortMap<V4>,
         range: PortRange,
     ) -> Option<Claim<'a, V4>> {
-        let nodes = self.net.shards.len();
+        let nodes = self.hook.net.shards.len();
         let wish = |node| Wish {
             proto: self.tuple.proto,
             range,
@@ -166,7 +166,7 @@ impl<'a> Request<'a> {
             start: rcu::random() as u16,
         };
         let usable = |port| self.usable(addr, port);
-        let here = (nodes > 1).then(|| self.net.nodes.here());
+        let here = (nodes > 1).then(|| self.hook.net.nodes.here());
         let local = here.and_then(|_| map.claim(&wish(here), usable));
         local.or_else(|| map.claim(&wish(None), usable))
     }
@@ -178,13 +178,13 @@ impl<'a> Request<'a> {
             port: Be16::from_host(port),
         };
         let back = self.tuple.with_src(outside).reverse();
-        if dev::has_socket(self.context, &back, self.context.output()) {
+        if dev::has_socket(self.hook.context, &back, self.hook.context.output()) {
             return false;
         }
         if !self.rules.has_destination() {
             return true;
         }
-        let mut subject = subject::of(self.skb, self.context, &back);
+        let mut subject = subject::of(self.hook, self.skb, &back);
         core::mem::swap(&mut subject.in_iface, &mut subject.out_iface);
         let entry = self.rules.destination(&subject);
         !entry.is_some_and(|entry| matches!(entry.target, Target::Endpoint { .. }))

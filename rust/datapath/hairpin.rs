@@ -10,32 +10,28 @@ use super::binding::{Outside, Request};
 use super::inbound::Destination;
 use super::outbound;
 use super::subject;
+use super::Hook;
 use crate::nat::addr::V4;
 use crate::nat::packet::Packet;
 use crate::nat::policy::ANY_IFACE;
 use crate::state::policy::{Snapshot, Target};
 use crate::state::stats::Counter;
-use crate::state::Net;
-use crate::sys::hook::Context;
-use crate::sys::rcu::Rcu;
 use crate::sys::skb::Skb;
 use crate::table::Owner;
 use kernel::sync::Arc;
 
 /// Makes the flow for the source, if the packet comes from inside; says by which policy.
 pub(super) fn begin<'a>(
-    net: &Net,
+    hook: &Hook<'_>,
     skb: &mut Skb,
-    context: &Context<'_>,
     packet: &Packet<V4>,
     rules: &'a Snapshot,
     to: &Destination,
-    rcu: Rcu<'_>,
 ) -> Result<Option<&'a Arc<Owner>>, Counter> {
     let Some(outside_iface) = to.outside_iface else {
         return Ok(None);
     };
-    let mut subject = subject::of(skb, context, &packet.tuple);
+    let mut subject = subject::of(hook, skb, &packet.tuple);
     if outside_iface != ANY_IFACE && subject.in_iface == outside_iface {
         return Ok(None);
     }
@@ -53,20 +49,18 @@ pub(super) fn begin<'a>(
         _ => return Ok(None),
     };
     let tuple = packet.tuple.with_dst(to.inside);
-    if net.flow(&tuple, rcu).is_some() {
+    if hook.net.flow(&tuple, hook.rcu).is_some() {
         return Ok(Some(&entry.owner));
     }
     let held = Request {
-        net,
+        hook,
         skb,
-        context,
         rules,
         entry,
         tuple: &tuple,
-        rcu,
     }
     .binding(outside)?;
-    outbound::add(net, &tuple, entry, held, false, rcu)?;
-    net.count(Counter::Hairpins);
+    outbound::add(hook, &tuple, entry, held, false)?;
+    hook.net.count(Counter::Hairpins);
     Ok(Some(&entry.owner))
 }

@@ -2,7 +2,7 @@
 
 //! PREROUTING: destinations.
 
-use super::{hairpin, packet as step, subject, Outcome};
+use super::{hairpin, packet as step, subject, Hook, Outcome};
 use crate::nat::addr::{Addr, Be16, V4};
 use crate::nat::packet::{Ip, Packet};
 use crate::nat::policy::{map_port, IfName, ANY_IFACE};
@@ -10,9 +10,6 @@ use crate::nat::rewrite::Half;
 use crate::nat::tuple::{Endpoint, Side, ICMP};
 use crate::state::policy::{Entry, Snapshot, Target};
 use crate::state::stats::Counter;
-use crate::state::Net;
-use crate::sys::hook::Context;
-use crate::sys::rcu::Rcu;
 use crate::sys::skb::Skb;
 use crate::sys::{dev, time};
 use crate::table::binding::Held;
@@ -23,56 +20,42 @@ use kernel::sync::Arc;
 
 /// A packet that can be translated.
 #[inline]
-pub(super) fn packet(
-    net: &Net,
-    skb: &mut Skb,
-    context: &Context<'_>,
-    packet: &Packet<V4>,
-    rcu: Rcu<'_>,
-) -> Outcome {
-    let Some(entry) = net.flow(&packet.tuple, rcu) else {
-        return first(net, skb, context, packet, rcu);
+pub(super) fn packet(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>) -> Outcome {
+    let Some(entry) = hook.net.flow(&packet.tuple, hook.rcu) else {
+        return first(hook, skb, packet);
     };
     if entry.half() == Half::Dst {
-        return step::translate(net, skb, packet, entry);
+        return step::translate(hook, skb, packet, entry);
     }
     // The source is translated after routing; conntrack comes before that.
-    step::untrack(net, skb, entry);
+    step::untrack(hook, skb, entry);
     Outcome::Elsewhere
 }
 
 /// A packet of no flow yet: dnat policies are asked first, then bindings.
-fn first(
-    net: &Net,
-    skb: &mut Skb,
-    context: &Context<'_>,
-    packet: &Packet<V4>,
-    rcu: Rcu<'_>,
-) -> Outcome {
-    let Some(rules) = net.rules.get(rcu) else {
+fn first(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>) -> Outcome {
+    let Some(rules) = hook.net.rules.get(hook.rcu) else {
         return Outcome::Elsewhere;
     };
-    let internal = context.input().is_none_or(|input| input.is_internal());
+    let internal = hook.context.input().is_none_or(|input| input.is_internal());
     if internal || packet.tuple.dst_addr.is_multicast() {
         return Outcome::Elsewhere;
     }
     if rules.has_destination() {
-        let subject = subject::of(skb, context, &packet.tuple);
+        let subject = subject::of(hook, skb, &packet.tuple);
         if let Some(entry) = rules.destination(&subject) {
-            return by_policy(net, skb, context, packet, rules, entry, rcu);
+            return by_policy(hook, skb, packet, rules, entry);
         }
     }
-    by_binding(net, skb, context, packet, rules, rcu)
+    by_binding(hook, skb, packet, rules)
 }
 
 fn by_policy(
-    net: &Net,
+    hook: &Hook<'_>,
     skb: &mut Skb,
-    context: &Context<'_>,
     packet: &Packet<V4>,
     rules: &Snapshot,
     entry: &Entry,
-    rcu: Rcu<'_>,
 ) -> Outcome {
     let tuple = &packet.tuple;
     let Target::Endpoint { addr, ports } = entry.target else {
@@ -88,11 +71,11 @@ fn by_policy(
     let to = Destination {
         inside: Endpoint { addr, port },
         outside_iface: match entry.policy.matches.in_iface {
-            ANY_IFACE => outside_of(context, tuple.dst_addr, rcu),
+            ANY_IFACE => outside_of(hook, tuple.dst_addr),
             name => Some(name),
         },
     };
-    let source = match hairpin::begin(net, skb, context, packet, rules, &to, rcu) {
+    let source = match hairpin::begin(hook, skb, packet, rules, &to) {
         Ok(Some(_)) => Source::Ahead,
         Ok(None) => Source::Open,
         Err(reason) => return Outcome::Drop(reason),
@@ -103,48 +86,43 @@ fn by_policy(
         binding: None,
         source,
     };
-    match add(net, packet, new, rcu) {
-        Ok(flow) => step::translate(net, skb, packet, flow),
+    match add(hook, packet, new) {
+        Ok(flow) => step::translate(hook, skb, packet, flow),
         Err(reason) => Outcome::Drop(reason),
     }
 }
 
 /// The interface that owns a local address.
-fn outside_of(context: &Context<'_>, addr: V4, rcu: Rcu<'_>) -> Option<IfName> {
-    dev::owner_of(context, addr, rcu).map(|dev| dev.name())
+fn outside_of(hook: &Hook<'_>, addr: V4) -> Option<IfName> {
+    dev::owner_of(hook.context, addr, hook.rcu).map(|dev| dev.name())
 }
 
 /// A binding lets in whoever sends to it (endpoint-independent filtering, RFC 4787 REQ-8). No
 /// flow is made: that is for packets from inside.
-fn by_binding(
-    net: &Net,
-    skb: &mut Skb,
-    context: &Context<'_>,
-    packet: &Packet<V4>,
-    rules: &Snapshot,
-    rcu: Rcu<'_>,
-) -> Outcome {
+fn by_binding(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>, rules: &Snapshot) -> Outcome {
     let tuple = &packet.tuple;
-    let found = net.binding(Side::Outside, tuple.proto, tuple.dst(), rcu, |_| true);
+    let found = hook
+        .net
+        .binding(Side::Outside, tuple.proto, tuple.dst(), hook.rcu, |_| true);
     let Some(held) = found.and_then(Held::new) else {
         return Outcome::Elsewhere;
     };
     // The sockets of the host come first, on its own addresses.
-    if dev::has_socket(context, tuple, context.input()) {
+    if dev::has_socket(hook.context, tuple, hook.context.input()) {
         return Outcome::Pass(Counter::PassLocal);
     }
     let outside_iface = match held.owner().outside_iface {
-        ANY_IFACE => outside_of(context, tuple.dst_addr, rcu).unwrap_or(ANY_IFACE),
+        ANY_IFACE => outside_of(hook, tuple.dst_addr).unwrap_or(ANY_IFACE),
         name => name,
     };
     let to = Destination {
         inside: held.inside(),
         outside_iface: Some(outside_iface),
     };
-    let owner = match hairpin::begin(net, skb, context, packet, rules, &to, rcu) {
+    let owner = match hairpin::begin(hook, skb, packet, rules, &to) {
         Ok(Some(owner)) => owner,
         Ok(None) => {
-            if net.settings.untracked() {
+            if hook.net.settings.untracked() {
                 skb.untrack();
             }
             return step::replace(skb, packet, Half::Dst, to.inside);
@@ -157,8 +135,8 @@ fn by_binding(
         binding: Some(held),
         source: Source::Ahead,
     };
-    match add(net, packet, new, rcu) {
-        Ok(flow) => step::translate(net, skb, packet, flow),
+    match add(hook, packet, new) {
+        Ok(flow) => step::translate(hook, skb, packet, flow),
         Err(reason) => Outcome::Drop(reason),
     }
 }
@@ -184,21 +162,20 @@ struct Inbound<'a> {
 }
 
 fn add<'a>(
-    net: &'a Net,
+    hook: &Hook<'a>,
     packet: &Packet<V4>,
     new: Inbound<'_>,
-    rcu: Rcu<'a>,
 ) -> Result<&'a FlowEntry<V4>, Counter> {
     let back = packet.tuple.with_dst(new.inside).reverse();
     // Flows to one inside endpoint may live on any node, by the outside port that they came to.
-    let _alone = (net.shards.len() > 1).then(|| net.making.lock(&back));
-    if let Some(entry) = net.flow(&packet.tuple, rcu) {
+    let _alone = (hook.net.shards.len() > 1).then(|| hook.net.making.lock(&back));
+    if let Some(entry) = hook.net.flow(&packet.tuple, hook.rcu) {
         return Ok(entry);
     }
-    if net.flow(&back, rcu).is_some() {
+    if hook.net.flow(&back, hook.rcu).is_some() {
         return Err(Counter::DropConflict);
     }
-    let node = net.home(packet.tuple.dst_port.to_host());
+    let node = hook.net.home(packet.tuple.dst_port.to_host());
     let flow = NewFlow {
         orig: packet.tuple,
         half: Half::Dst,
@@ -209,41 +186,37 @@ fn add<'a>(
         local: false,
         now: time::now(),
     };
-    add_flow(net, node, flow, rcu)
+    add_flow(hook, node, flow)
 }
 
 /// Makes a flow on a node, or finds that another CPU has.
 pub(super) fn add_flow<'a>(
-    net: &'a Net,
+    hook: &Hook<'a>,
     node: usize,
     flow: NewFlow<'_, V4>,
-    rcu: Rcu<'a>,
 ) -> Result<&'a FlowEntry<V4>, Counter> {
     let tuple = flow.orig;
-    let shard = net.shards.get(node).ok_or(Counter::DropMemory)?;
-    let place = net.flow_place(node).ok_or(Counter::DropMaxFlows)?;
-    match shard.add_flow(flow, place, rcu) {
+    let shard = hook.net.shards.get(node).ok_or(Counter::DropMemory)?;
+    let place = hook.net.flow_place(node).ok_or(Counter::DropMaxFlows)?;
+    match shard.add_flow(flow, place, hook.rcu) {
         Ok(entry) => {
-            net.count(Counter::FlowsCreated);
+            hook.net.count(Counter::FlowsCreated);
             Ok(entry)
         }
         Err(Unmade::Memory) => Err(Counter::DropMemory),
         Err(Unmade::Conflict) => Err(Counter::DropConflict),
-        Err(Unmade::Exists) => shard.flow(&tuple, rcu).ok_or(Counter::DropConflict),
+        Err(Unmade::Exists) => shard.flow(&tuple, hook.rcu).ok_or(Counter::DropConflict),
     }
 }
 
 /// A packet that cannot be translated is dropped if a policy says that it should be.
-pub(super) fn untranslatable(
-    net: &Net,
-    skb: &Skb,
-    context: &Context<'_>,
-    ip: Ip,
-    reason: Counter,
-    rcu: Rcu<'_>,
-) -> Outcome {
-    let rules = net.rules.get(rcu).filter(|rules| rules.has_destination());
-    let entry = rules.and_then(|rules| rules.destination(&subject::of_header(skb, context, &ip)));
+pub(super) fn untranslatable(hook: &Hook<'_>, skb: &Skb, ip: Ip, reason: Counter) -> Outcome {
+    let rules = hook
+        .net
+        .rules
+        .get(hook.rcu)
+        .filter(|rules| rules.has_destination());
+    let entry = rules.and_then(|rules| rules.destination(&subject::of_header(hook, skb, &ip)));
     match entry.map(|entry| &entry.target) {
         Some(Target::Endpoint { .. }) => Outcome::Drop(reason),
         _ => Outcome::Elsewhere,

@@ -23,6 +23,13 @@ use crate::sys::hook::{Context, Handler, Verdict};
 use crate::sys::rcu::Rcu;
 use crate::sys::skb::Skb;
 
+/// Where a packet is: in a hook of a namespace.
+struct Hook<'a> {
+    net: &'a Net,
+    context: &'a Context<'a>,
+    rcu: Rcu<'a>,
+}
+
 /// What becomes of a packet, with the reason if it is not translated.
 #[derive(Copy, Clone, Eq, PartialEq)]
 enum Outcome {
@@ -53,30 +60,32 @@ impl Net {
 
 impl Handler for Net {
     fn prerouting(&self, skb: &mut Skb, context: &Context<'_>, rcu: Rcu<'_>) -> Verdict {
+        let hook = &Hook {
+            net: self,
+            context,
+            rcu,
+        };
         let outcome = match packet::parse(skb) {
-            Ok((_, Kind::Flow(packet))) => inbound::packet(self, skb, context, &packet, rcu),
-            Ok((_, Kind::Error(error))) => icmp::inbound(self, skb, context, &error, rcu),
-            Ok((ip, Kind::Other(kind))) => {
-                inbound::untranslatable(self, skb, context, ip, kind.into(), rcu)
-            }
-            Err(Some(ip)) => {
-                inbound::untranslatable(self, skb, context, ip, Counter::DropMalformed, rcu)
-            }
+            Ok((_, Kind::Flow(packet))) => inbound::packet(hook, skb, &packet),
+            Ok((_, Kind::Error(error))) => icmp::inbound(hook, skb, &error),
+            Ok((ip, Kind::Other(kind))) => inbound::untranslatable(hook, skb, ip, kind.into()),
+            Err(Some(ip)) => inbound::untranslatable(hook, skb, ip, Counter::DropMalformed),
             Err(None) => Outcome::Elsewhere,
         };
         self.finish(outcome)
     }
 
     fn postrouting(&self, skb: &mut Skb, context: &Context<'_>, rcu: Rcu<'_>) -> Verdict {
+        let hook = &Hook {
+            net: self,
+            context,
+            rcu,
+        };
         let outcome = match packet::parse(skb) {
-            Ok((_, Kind::Flow(packet))) => outbound::packet(self, skb, context, &packet, rcu),
-            Ok((_, Kind::Error(error))) => icmp::outbound(self, skb, context, &error, rcu),
-            Ok((ip, Kind::Other(kind))) => {
-                outbound::untranslatable(self, skb, context, ip, kind.into(), rcu)
-            }
-            Err(Some(ip)) => {
-                outbound::untranslatable(self, skb, context, ip, Counter::DropMalformed, rcu)
-            }
+            Ok((_, Kind::Flow(packet))) => outbound::packet(hook, skb, &packet),
+            Ok((_, Kind::Error(error))) => icmp::outbound(hook, skb, &error),
+            Ok((ip, Kind::Other(kind))) => outbound::untranslatable(hook, skb, ip, kind.into()),
+            Err(Some(ip)) => outbound::untranslatable(hook, skb, ip, Counter::DropMalformed),
             Err(None) => Outcome::Drop(Counter::DropMalformed),
         };
         self.finish(outcome)

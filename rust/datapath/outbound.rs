@@ -4,7 +4,7 @@
 
 use super::binding::{Outside, Request};
 use super::inbound::add_flow;
-use super::{packet as step, subject, Outcome};
+use super::{packet as step, subject, Hook, Outcome};
 use crate::nat::addr::{Addr, Be16, V4};
 use crate::nat::packet::{Ip, Packet};
 use crate::nat::policy::{Subject, ANY_IFACE};
@@ -12,10 +12,7 @@ use crate::nat::rewrite::Half;
 use crate::nat::tuple::{Endpoint, Side, Tuple, ICMP};
 use crate::state::policy::{Entry, Snapshot, Target};
 use crate::state::stats::Counter;
-use crate::state::Net;
 use crate::sys::dev::Device;
-use crate::sys::hook::Context;
-use crate::sys::rcu::Rcu;
 use crate::sys::skb::Skb;
 use crate::sys::{dev, time};
 use crate::table::binding::{Binding, Held};
@@ -24,52 +21,39 @@ use kernel::sync::Arc;
 
 /// A packet that can be translated.
 #[inline]
-pub(super) fn packet(
-    net: &Net,
-    skb: &mut Skb,
-    context: &Context<'_>,
-    packet: &Packet<V4>,
-    rcu: Rcu<'_>,
-) -> Outcome {
-    if let Some(entry) = net.flow(&packet.tuple, rcu) {
+pub(super) fn packet(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>) -> Outcome {
+    if let Some(entry) = hook.net.flow(&packet.tuple, hook.rcu) {
         return match entry.half() {
-            Half::Src => step::translate(net, skb, packet, entry),
+            Half::Src => step::translate(hook, skb, packet, entry),
             Half::Dst => Outcome::Elsewhere,
         };
     }
-    if context.input().is_none() {
-        return first(net, skb, context, packet, rcu);
+    if hook.context.input().is_none() {
+        return first(hook, skb, packet);
     }
     // The way back of a packet whose destination PREROUTING has translated is known.
-    if let Some(entry) = net.flow(&packet.tuple.reverse(), rcu) {
+    if let Some(entry) = hook.net.flow(&packet.tuple.reverse(), hook.rcu) {
         return match entry.direction() {
             Direction::Orig => Outcome::Elsewhere,
-            Direction::Reply => let_in_by(net, skb, context, packet, entry.flow(), rcu),
+            Direction::Reply => let_in_by(hook, skb, packet, entry.flow()),
         };
     }
-    if is_let_in(net, context, &packet.tuple, rcu) {
+    if is_let_in(hook, &packet.tuple) {
         return Outcome::Elsewhere;
     }
-    first(net, skb, context, packet, rcu)
+    first(hook, skb, packet)
 }
 
 /// PREROUTING has translated the destination by `flow`, and no flow translates the source.
-fn let_in_by(
-    net: &Net,
-    skb: &mut Skb,
-    context: &Context<'_>,
-    packet: &Packet<V4>,
-    flow: &Flow<V4>,
-    rcu: Rcu<'_>,
-) -> Outcome {
+fn let_in_by(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>, flow: &Flow<V4>) -> Outcome {
     match flow.source() {
         Source::Closed => Outcome::Elsewhere,
         // The flow for the source has gone before its time: both begin anew with the next packet.
         Source::Ahead => {
-            net.remove(flow);
+            hook.net.remove(flow);
             Outcome::Drop(Counter::DropConflict)
         }
-        Source::Open => match first(net, skb, context, packet, rcu) {
+        Source::Open => match first(hook, skb, packet) {
             // Only that no policy wants the source is decided for good: a packet that was refused
             // is asked about again, and so is one whose flow for the source has gone.
             Outcome::Pass(_) => {
@@ -82,87 +66,84 @@ fn let_in_by(
 }
 
 /// Did PREROUTING translate the destination by a binding, without a flow?
-fn is_let_in(net: &Net, context: &Context<'_>, tuple: &Tuple<V4>, rcu: Rcu<'_>) -> bool {
-    context.input().is_some() && let_in_at(net, context.input(), tuple, rcu).is_some()
+fn is_let_in(hook: &Hook<'_>, tuple: &Tuple<V4>) -> bool {
+    hook.context.input().is_some() && let_in_at(hook, hook.context.input(), tuple).is_some()
 }
 
 /// The outside endpoint of the binding that lets packets to the destination of `tuple` in, where
 /// `outside` is the interface that they come by.
 pub(super) fn let_in_at(
-    net: &Net,
+    hook: &Hook<'_>,
     outside: Option<Device<'_>>,
     tuple: &Tuple<V4>,
-    rcu: Rcu<'_>,
 ) -> Option<Endpoint<V4>> {
     let name = outside?.name();
-    let found = net.binding(Side::Inside, tuple.proto, tuple.dst(), rcu, |binding| {
-        let outside = binding.owner().outside_iface;
-        outside == ANY_IFACE || outside == name
-    });
+    let found = hook.net.binding(
+        Side::Inside,
+        tuple.proto,
+        tuple.dst(),
+        hook.rcu,
+        |binding| {
+            let outside = binding.owner().outside_iface;
+            outside == ANY_IFACE || outside == name
+        },
+    );
     found.map(Binding::outside)
 }
 
 /// A packet of no flow yet: source policies are asked.
-fn first(
-    net: &Net,
-    skb: &mut Skb,
-    context: &Context<'_>,
-    packet: &Packet<V4>,
-    rcu: Rcu<'_>,
-) -> Outcome {
+fn first(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>) -> Outcome {
     let tuple = &packet.tuple;
-    if context.output().is_none_or(|output| output.is_internal()) {
+    if hook
+        .context
+        .output()
+        .is_none_or(|output| output.is_internal())
+    {
         return Outcome::Elsewhere;
     }
-    let Some((rules, entry)) = policy(net, &subject::of(skb, context, tuple), rcu) else {
+    let Some((rules, entry)) = policy(hook, &subject::of(hook, skb, tuple)) else {
         return Outcome::Pass(Counter::PassUntouched);
     };
-    match begin(net, skb, context, tuple, rules, entry, rcu) {
+    match begin(hook, skb, tuple, rules, entry) {
         Ok(Some(flow)) => {
-            if net.settings.untracked() && !flow.is_local() {
+            if hook.net.settings.untracked() && !flow.is_local() {
                 skb.forget_conntrack();
             }
-            step::translate(net, skb, packet, flow)
+            step::translate(hook, skb, packet, flow)
         }
         Ok(None) if is_translation(entry) => Outcome::Pass(Counter::PassLocal),
         Ok(None) => Outcome::Pass(Counter::PassExempt),
-        Err(reason) => refuse(context, tuple.src_addr, reason),
+        Err(reason) => refuse(hook, tuple.src_addr, reason),
     }
 }
 
-fn policy<'a>(
-    net: &'a Net,
-    subject: &Subject<V4>,
-    rcu: Rcu<'a>,
-) -> Option<(&'a Snapshot, &'a Arc<Entry>)> {
+fn policy<'a>(hook: &Hook<'a>, subject: &Subject<V4>) -> Option<(&'a Snapshot, &'a Arc<Entry>)> {
     if subject.tuple.dst_addr.is_multicast() {
         return None;
     }
-    let rules = net.rules.get(rcu)?;
+    let rules = hook.net.rules.get(hook.rcu)?;
     Some((rules, rules.source(subject)?))
 }
 
 fn begin<'a>(
-    net: &'a Net,
+    hook: &Hook<'a>,
     skb: &mut Skb,
-    context: &Context<'_>,
     tuple: &Tuple<V4>,
     rules: &Snapshot,
     entry: &Entry,
-    rcu: Rcu<'a>,
 ) -> Result<Option<&'a FlowEntry<V4>>, Counter> {
     let outside = match &entry.target {
         Target::Pool(_) => Outside::OfPool,
         Target::Masquerade(_) => {
-            let output = context.output().ok_or(Counter::DropAddress)?;
+            let output = hook.context.output().ok_or(Counter::DropAddress)?;
             Outside::Address(output.masquerade_addr(skb).ok_or(Counter::DropAddress)?)
         }
         _ => return Ok(None),
     };
-    if is_outside_already(net, context, tuple, outside, rcu) {
+    if is_outside_already(hook, tuple, outside) {
         return Ok(None);
     }
-    if net.is_full() {
+    if hook.net.is_full() {
         return Err(Counter::DropMaxFlows);
     }
     // An echo reply that answers nothing: there is no query to map.
@@ -170,29 +151,26 @@ fn begin<'a>(
         return Err(Counter::DropIcmpNoFlow);
     }
     let held = Request {
-        net,
+        hook,
         skb,
-        context,
         rules,
         entry,
         tuple,
-        rcu,
     }
     .binding(outside)?;
-    add(net, tuple, entry, held, context.input().is_none(), rcu).map(Some)
+    add(hook, tuple, entry, held, hook.context.input().is_none()).map(Some)
 }
 
 /// Makes the flow that translates the source of `tuple` to the outside of a binding.
 pub(super) fn add<'a>(
-    net: &'a Net,
+    hook: &Hook<'a>,
     tuple: &Tuple<V4>,
     entry: &Entry,
     held: Held<V4>,
     local: bool,
-    rcu: Rcu<'a>,
 ) -> Result<&'a FlowEntry<V4>, Counter> {
     let outside = held.outside();
-    let node = net.home(outside.port.to_host());
+    let node = hook.net.home(outside.port.to_host());
     let flow = NewFlow {
         orig: *tuple,
         half: Half::Src,
@@ -203,61 +181,52 @@ pub(super) fn add<'a>(
         local,
         now: time::now(),
     };
-    add_flow(net, node, flow, rcu)
+    add_flow(hook, node, flow)
 }
 
 /// What the host sends from an outside address is outside already, and stays as it is, without
 /// a binding: sockets of the host are seen when ports are given out. Two things get a binding
 /// where a masquerade policy means this very address: what is sent from a port that an inside host
 /// holds, unless a service answers from there; and ICMP queries, whose sockets cannot be seen.
-fn is_outside_already(
-    net: &Net,
-    context: &Context<'_>,
-    tuple: &Tuple<V4>,
-    outside: Outside,
-    rcu: Rcu<'_>,
-) -> bool {
-    if !is_from_outside_address(context, tuple.src_addr) {
+fn is_outside_already(hook: &Hook<'_>, tuple: &Tuple<V4>, outside: Outside) -> bool {
+    if !is_from_outside_address(hook, tuple.src_addr) {
         return false;
     }
     let (proto, src) = (tuple.proto, tuple.src());
     match outside {
         Outside::Address(addr) if addr == src.addr && proto == ICMP => false,
         Outside::Address(addr) if addr == src.addr => {
-            net.binding(Side::Outside, proto, src, rcu, |_| true)
+            hook.net
+                .binding(Side::Outside, proto, src, hook.rcu, |_| true)
                 .is_none()
-                || dev::has_listener(context, &tuple.reverse(), context.output())
+                || dev::has_listener(hook.context, &tuple.reverse(), hook.context.output())
         }
         _ => true,
     }
 }
 
 /// Does the host itself send this, from an address of the output interface?
-fn is_from_outside_address(context: &Context<'_>, src: V4) -> bool {
-    let own = context.input().is_none();
-    own && context.output().is_some_and(|output| output.has_addr(src))
+fn is_from_outside_address(hook: &Hook<'_>, src: V4) -> bool {
+    let own = hook.context.input().is_none();
+    own && hook
+        .context
+        .output()
+        .is_some_and(|output| output.has_addr(src))
 }
 
 /// What the host sends from an address of the output interface may leave as it is; all else that
 /// should have been translated may not.
-fn refuse(context: &Context<'_>, src: V4, reason: Counter) -> Outcome {
-    match is_from_outside_address(context, src) {
+fn refuse(hook: &Hook<'_>, src: V4, reason: Counter) -> Outcome {
+    match is_from_outside_address(hook, src) {
         true => Outcome::Pass(Counter::PassLocal),
         false => Outcome::Drop(reason),
     }
 }
 
 /// A packet that cannot be translated is dropped if a policy says that it should be.
-pub(super) fn untranslatable(
-    net: &Net,
-    skb: &Skb,
-    context: &Context<'_>,
-    ip: Ip,
-    reason: Counter,
-    rcu: Rcu<'_>,
-) -> Outcome {
-    match policy(net, &subject::of_header(skb, context, &ip), rcu) {
-        Some((_, entry)) if is_translation(entry) => refuse(context, ip.src, reason),
+pub(super) fn untranslatable(hook: &Hook<'_>, skb: &Skb, ip: Ip, reason: Counter) -> Outcome {
+    match policy(hook, &subject::of_header(hook, skb, &ip)) {
+        Some((_, entry)) if is_translation(entry) => refuse(hook, ip.src, reason),
         Some(_) => Outcome::Pass(Counter::PassExempt),
         None => Outcome::Pass(Counter::PassUntouched),
     }
@@ -269,6 +238,6 @@ pub(super) fn is_translation(entry: &Entry) -> bool {
 }
 
 /// Does a source policy say that this should be translated?
-pub(super) fn should_translate(net: &Net, subject: &Subject<V4>, rcu: Rcu<'_>) -> bool {
-    policy(net, subject, rcu).is_some_and(|(_, entry)| is_translation(entry))
+pub(super) fn should_translate(hook: &Hook<'_>, subject: &Subject<V4>) -> bool {
+    policy(hook, subject).is_some_and(|(_, entry)| is_translation(entry))
 }

@@ -2,13 +2,12 @@
 
 //! Step 1 of both hooks: parse. Last step: rewrite.
 
-use super::Outcome;
+use super::{Hook, Outcome};
 use crate::nat::addr::V4;
 use crate::nat::packet::{self, Ip, Kind, Packet, Unsupported};
 use crate::nat::rewrite::{self, Half};
 use crate::nat::tuple::Endpoint;
 use crate::state::stats::Counter;
-use crate::state::Net;
 use crate::sys::skb::Skb;
 use crate::sys::time;
 use crate::table::flow::FlowEntry;
@@ -36,20 +35,20 @@ pub(super) fn parse(skb: &mut Skb) -> Result<(Ip, Kind), Option<Ip>> {
 /// Gives a packet of this flow its new end.
 #[inline]
 pub(super) fn translate(
-    net: &Net,
+    hook: &Hook<'_>,
     skb: &mut Skb,
     packet: &Packet<V4>,
     entry: &FlowEntry<V4>,
 ) -> Outcome {
     entry.touch(time::now());
-    untrack(net, skb, entry);
+    untrack(hook, skb, entry);
     replace(skb, packet, entry.half(), entry.new_end())
 }
 
 /// Keeps conntrack away from a packet of this flow, unless the setting or the host wants it.
 #[inline]
-pub(super) fn untrack(net: &Net, skb: &mut Skb, entry: &FlowEntry<V4>) {
-    if net.settings.untracked() && !entry.is_local() {
+pub(super) fn untrack(hook: &Hook<'_>, skb: &mut Skb, entry: &FlowEntry<V4>) {
+    if hook.net.settings.untracked() && !entry.is_local() {
         skb.untrack();
     }
 }

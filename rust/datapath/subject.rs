@@ -2,19 +2,19 @@
 
 //! What a policy is asked about a packet.
 
+use super::Hook;
 use crate::nat::addr::{Be16, V4};
 use crate::nat::packet::{self, Ip};
 use crate::nat::policy::{Subject, ANY_IFACE};
 use crate::nat::tuple::{Endpoint, Tuple};
-use crate::sys::hook::Context;
 use crate::sys::skb::Skb;
 
 /// The subject of a packet.
-pub(super) fn of(skb: &Skb, context: &Context<'_>, tuple: &Tuple<V4>) -> Subject<V4> {
+pub(super) fn of(hook: &Hook<'_>, skb: &Skb, tuple: &Tuple<V4>) -> Subject<V4> {
     Subject {
         tuple: *tuple,
-        in_iface: context.input().map_or(ANY_IFACE, |dev| dev.name()),
-        out_iface: context.output().map_or(ANY_IFACE, |dev| dev.name()),
+        in_iface: hook.context.input().map_or(ANY_IFACE, |dev| dev.name()),
+        out_iface: hook.context.output().map_or(ANY_IFACE, |dev| dev.name()),
         mark: skb.mark(),
     }
 }
@@ -29,6 +29,6 @@ pub(super) fn portless(proto: u8, src: V4, dst: V4) -> Tuple<V4> {
 }
 
 /// The subject of a packet that cannot be translated.
-pub(super) fn of_header(skb: &Skb, context: &Context<'_>, ip: &Ip) -> Subject<V4> {
-    of(skb, context, &packet::likely_tuple(skb.linear(), ip))
+pub(super) fn of_header(hook: &Hook<'_>, skb: &Skb, ip: &Ip) -> Subject<V4> {
+    of(hook, skb, &packet::likely_tuple(skb.linear(), ip))
 }

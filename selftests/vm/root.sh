@@ -15,7 +15,7 @@ rig=$(cd "$(dirname "$0")/../../tools/rig" && pwd -P)
 PACKAGES=(
 	base-files base-passwd bash coreutils dash debianutils diffutils findutils grep gzip sed mawk
 	hostname util-linux bsdutils mount procps libc-bin netbase kmod jq
-	nftables iproute2 conntrack iputils-ping iputils-arping ethtool tcpdump socat netcat-openbsd iperf3 curl
+	nftables iproute2 conntrack iputils-ping iputils-arping ethtool tcpdump traceroute socat netcat-openbsd iperf3 curl
 	python3 python3-yaml python3-jsonschema python3-scapy
 )
 
@@ -28,7 +28,7 @@ MODULES=(lib crypto
 
 kernel=${1:-$("$rig/kernel.sh" --vm)}
 release=$(cat "$kernel/release")
-FORMAT=1 # raise it when the way the root is made changes
+FORMAT=2 # raise it when the way the root is made changes
 key=$(printf '%s\n' "$FORMAT" "$SUITE" "${PACKAGES[@]}" "${MODULES[@]}" | sha256sum | cut -c1-10)
 root=$CACHE/vm/$release-$key
 

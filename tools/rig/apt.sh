@@ -112,6 +112,7 @@ finish_root() {
 		nc nc.openbsd
 		which which.debianutils
 		pager more
+		traceroute traceroute.db
 	LINKS
 	mkdir -p "$dir"/{proc,sys,dev,run,tmp,root,work}
 	chmod 1777 "$dir/tmp"

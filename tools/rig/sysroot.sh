@@ -42,6 +42,11 @@ in_root() {
 }
 
 if [[ ! -d $root ]]; then
+	cat >&2 <<-EOT
+		The first run downloads about 700 MB of Debian packages and Rust crates: a Debian 13 with
+		compilers and QEMU, and the kernel's source, headers, image and modules. They go to
+		$CACHE (5 GB); nothing is installed on this machine.
+	EOT
 	lock
 	if [[ ! -d $root ]]; then
 		apt_setup

@@ -241,7 +241,7 @@ attribute_set! {
         18 drop_max_bindings: Option<u64> = "drop-max-bindings",
         /// Dropped, no memory for it, or 65536 outside addresses are in use.
         19 drop_memory: Option<u64> = "drop-memory",
-        /// Dropped, another flow already uses a tuple that this one needs.
+        /// Dropped, another flow uses a tuple that is needed, or half of a hairpin has gone.
         20 drop_conflict: Option<u64> = "drop-conflict",
         /// Dropped, an ICMP error or echo reply from inside about no flow known here.
         21 drop_icmp_no_flow: Option<u64> = "drop-icmp-no-flow",
@@ -302,6 +302,7 @@ pub enum Command {
     StatsGet = 10,
     /// Read the settings of the namespace.
     ConfigGet = 11,
-    /// Change settings; those absent stay. All are applied or none.
+    /// Change settings; those absent stay. All are applied or none. A limit above the module's
+    /// default needs CAP_NET_ADMIN in the initial user namespace.
     ConfigSet = 12,
 }
