@@ -141,7 +141,7 @@ a_container_may_lower_its_limits_only() {
 		# shellcheck disable=SC2016 # expands inside
 		status 4 unshare --user --map-root-user --net bash -c \
 			'"$1" config set --timeout-udp 99 "--$2" "$3"' raise "$FASTNAT" "$name" $((default + 1))
-		like "says" "$(cat "$TMP/err")" "$name.*administrator"
+		like "says" "$(cat "$TMP/err")" "administrator.*attribute $name"
 		# shellcheck disable=SC2016 # expands inside
 		status 0 unshare --user --map-root-user --net bash -c '
 			"$1" config set "--$2" $(($3 + 1)) 2>/dev/null

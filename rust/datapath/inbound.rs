@@ -34,13 +34,9 @@ pub(super) fn packet(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>) -> Out
 
 /// A packet of no flow yet: dnat policies are asked first, then bindings.
 fn first(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>) -> Outcome {
-    let Some(rules) = hook.net.rules.get(hook.rcu) else {
+    let Some(rules) = rules(hook, packet.tuple.dst_addr) else {
         return Outcome::Elsewhere;
     };
-    let internal = hook.context.input().is_none_or(|input| input.is_internal());
-    if internal || packet.tuple.dst_addr.is_multicast() {
-        return Outcome::Elsewhere;
-    }
     if rules.has_destination() {
         let subject = subject::of(hook, skb, &packet.tuple);
         if let Some(entry) = rules.destination(&subject) {
@@ -48,6 +44,14 @@ fn first(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>) -> Outcome {
         }
     }
     by_binding(hook, skb, packet, rules)
+}
+
+/// The policies for a packet to `dst`, if it comes from another host and for one.
+fn rules<'a>(hook: &Hook<'a>, dst: V4) -> Option<&'a Snapshot> {
+    if hook.context.input()?.is_internal() || dst.is_multicast() {
+        return None;
+    }
+    hook.net.rules.get(hook.rcu)
 }
 
 fn by_policy(
@@ -98,7 +102,7 @@ fn outside_of(hook: &Hook<'_>, addr: V4) -> Option<IfName> {
 }
 
 /// A binding lets in whoever sends to it (endpoint-independent filtering, RFC 4787 REQ-8). No
-/// flow is made: that is for packets from inside.
+/// flow is made for packets from outside.
 fn by_binding(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>, rules: &Snapshot) -> Outcome {
     let tuple = &packet.tuple;
     let found = hook
@@ -149,7 +153,7 @@ pub(super) struct Destination {
     pub(super) outside_iface: Option<IfName>,
 }
 
-/// The translation of a flow that begins outside.
+/// The translation of a flow that begins with a packet to an outside endpoint.
 struct Inbound<'a> {
     /// Where it goes.
     inside: Endpoint<V4>,
@@ -211,11 +215,7 @@ pub(super) fn add_flow<'a>(
 
 /// A packet that cannot be translated is dropped if a policy says that it should be.
 pub(super) fn untranslatable(hook: &Hook<'_>, skb: &Skb, ip: Ip, reason: Counter) -> Outcome {
-    let rules = hook
-        .net
-        .rules
-        .get(hook.rcu)
-        .filter(|rules| rules.has_destination());
+    let rules = rules(hook, ip.dst).filter(|rules| rules.has_destination());
     let entry = rules.and_then(|rules| rules.destination(&subject::of_header(hook, skb, &ip)));
     match entry.map(|entry| &entry.target) {
         Some(Target::Endpoint { .. }) => Outcome::Drop(reason),

@@ -31,7 +31,7 @@ pub(super) fn packet(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>) -> Out
     if hook.context.input().is_none() {
         return first(hook, skb, packet);
     }
-    // The way back of a packet whose destination PREROUTING has translated is known.
+    // A flow knows the way back of this packet: PREROUTING has translated its destination.
     if let Some(entry) = hook.net.flow(&packet.tuple.reverse(), hook.rcu) {
         return match entry.direction() {
             Direction::Orig => Outcome::Elsewhere,
@@ -94,13 +94,6 @@ pub(super) fn let_in_at(
 /// A packet of no flow yet: source policies are asked.
 fn first(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>) -> Outcome {
     let tuple = &packet.tuple;
-    if hook
-        .context
-        .output()
-        .is_none_or(|output| output.is_internal())
-    {
-        return Outcome::Elsewhere;
-    }
     let Some((rules, entry)) = policy(hook, &subject::of(hook, skb, tuple)) else {
         return Outcome::Pass(Counter::PassUntouched);
     };
@@ -117,8 +110,9 @@ fn first(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>) -> Outcome {
     }
 }
 
+/// The source policy for a packet, if it leaves the host for another.
 fn policy<'a>(hook: &Hook<'a>, subject: &Subject<V4>) -> Option<(&'a Snapshot, &'a Arc<Entry>)> {
-    if subject.tuple.dst_addr.is_multicast() {
+    if hook.context.output()?.is_internal() || subject.tuple.dst_addr.is_multicast() {
         return None;
     }
     let rules = hook.net.rules.get(hook.rcu)?;

@@ -12,7 +12,8 @@ pub type IfName = [u8; 16];
 /// The interface name that matches any.
 pub const ANY_IFACE: IfName = [0; 16];
 
-/// What a packet has to look like. The fields are what an inside host sees, before any translation.
+/// What a packet has to look like when the policy is asked: a destination policy before routing,
+/// as the packet came; a source policy after it, with the destination translated.
 #[derive(Copy, Clone, Eq, PartialEq, Debug)]
 pub struct Match<A> {
     /// Where it comes from.
@@ -172,8 +173,8 @@ fn is_name(name: &IfName) -> bool {
 
 /// The port a destination policy maps `port` to.
 ///
-/// Without `to` the port stays. A single port takes all of them; a range takes those of `matched`
-/// in order, from its beginning again if it is shorter.
+/// Without `to` the port stays. A single port takes all of them; a range as long as `matched` takes
+/// them in order.
 pub fn map_port(matched: PortRange, to: Option<PortRange>, port: u16) -> u16 {
     let Some(to) = to else {
         return port;

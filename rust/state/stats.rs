@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The counters of a namespace, one per disposition of a packet.
+//! The counters of a namespace: what became of packets, and events.
 
 use crate::sys::counters::Counters;
 use crate::sys::uapi;
@@ -41,7 +41,7 @@ counters! {
     PassUntouched = FASTNAT_A_STATS_PASS_UNTOUCHED,
     /// A policy exempted the packet.
     PassExempt = FASTNAT_A_STATS_PASS_EXEMPT,
-    /// A packet of the host that could not be translated.
+    /// A packet from or to the host, let through as it was.
     PassLocal = FASTNAT_A_STATS_PASS_LOCAL,
     /// The protocol cannot be translated.
     DropProtocol = FASTNAT_A_STATS_DROP_PROTOCOL,
@@ -57,11 +57,11 @@ counters! {
     DropMaxFlows = FASTNAT_A_STATS_DROP_MAX_FLOWS,
     /// The limit of bindings is reached.
     DropMaxBindings = FASTNAT_A_STATS_DROP_MAX_BINDINGS,
-    /// No memory.
+    /// No memory, or too many outside addresses.
     DropMemory = FASTNAT_A_STATS_DROP_MEMORY,
-    /// Another flow uses the tuple.
+    /// Another flow uses the tuple, or the flow for the source has gone.
     DropConflict = FASTNAT_A_STATS_DROP_CONFLICT,
-    /// An ICMP error from inside about no flow.
+    /// An ICMP error or echo reply from inside about no flow.
     DropIcmpNoFlow = FASTNAT_A_STATS_DROP_ICMP_NO_FLOW,
     /// An ICMP error with a wrong checksum.
     DropIcmpChecksum = FASTNAT_A_STATS_DROP_ICMP_CHECKSUM,

@@ -4,7 +4,8 @@
 //!
 //! A binding may be made on any node, so no bucket lock can see to that. A lock out of a few is
 //! taken instead, by the inside endpoint, for as long as it takes to make a binding. It is the
-//! only lock that nodes share, and the flows of a binding that exists do not need it.
+//! only lock that nodes share, and packets of a flow that exists do not need it. On several nodes it
+//! also keeps two flows to one inside endpoint apart, which may be made on different nodes.
 //!
 //! Lock order: this one first, then those of the buckets.
 
@@ -36,7 +37,7 @@ impl Making {
         Ok(Self { locks, key })
     }
 
-    /// Keeps others from making a binding for the source of `tuple`.
+    /// Keeps others from making a binding for the source of `tuple`, or a flow back to it.
     pub(crate) fn lock(&self, tuple: &Tuple<V4>) -> Option<BhGuard<'_>> {
         let [addr, _] = tuple.with_dst(tuple.src()).words();
         let port = (u64::from(tuple.src_port.to_host()) << 8) | u64::from(tuple.proto);

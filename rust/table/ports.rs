@@ -19,7 +19,7 @@ use kernel::prelude::*;
 
 /// Words of a bitmap of all ports.
 const WORDS: usize = 1024;
-/// Claims lost to other CPUs before the search gives up.
+/// Ports lost to other CPUs, or not usable, before the search gives up.
 const TRIES: u32 = 64;
 
 type Bitmap = [AtomicU64; WORDS];
@@ -120,7 +120,8 @@ pub(crate) struct Wish {
 }
 
 impl<A: Words> PortMap<A> {
-    /// Claims a free port that `usable` agrees to. `None` if there is none, or no memory.
+    /// Claims a free port that `usable` agrees to. `None` if there is
+    /// none, or none within a number of tries, or no memory.
     pub(crate) fn claim(&self, wish: &Wish, usable: impl Fn(u16) -> bool) -> Option<Claim<'_, A>> {
         let bitmap = self.bitmap(wish.proto)?;
         let word = |index: usize| {

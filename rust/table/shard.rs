@@ -68,7 +68,7 @@ pub(crate) enum Unmade {
 }
 
 impl<A: Family> Shard<A> {
-    /// Empty tables with so many buckets for flows, in memory of `node`. Sleeps.
+    /// Empty tables, each with so many buckets, in memory of `node`. Sleeps.
     pub(crate) fn new(node: i32, buckets: usize, key: Key) -> Result<Self> {
         Ok(Self {
             node,

@@ -59,11 +59,22 @@ impl Failure {
     }
 
     fn is_permission(&self) -> bool {
+        self.refusal()
+            .is_some_and(|refusal| refusal.errno == Errno::EPERM as i32)
+    }
+
+    /// Whether the kernel refused without a word, as it does when the capability is missing.
+    fn is_silent(&self) -> bool {
+        self.refusal()
+            .is_some_and(|refusal| refusal.message.is_none())
+    }
+
+    fn refusal(&self) -> Option<&Refusal> {
         match self {
-            Self::Netlink(error) | Self::About(_, error) => {
-                matches!(error, Error::Refused(refusal) if refusal.errno == Errno::EPERM as i32)
+            Self::Netlink(Error::Refused(refusal)) | Self::About(_, Error::Refused(refusal)) => {
+                Some(refusal)
             }
-            _ => false,
+            _ => None,
         }
     }
 
@@ -71,7 +82,7 @@ impl Failure {
     pub fn describe(&self, context: &str) -> String {
         match self {
             Self::Netlink(Error::NotLoaded) | Self::About(_, Error::NotLoaded) => NOT_LOADED.into(),
-            _ if self.is_permission() => format!("{context}: {NO_PERMISSION}"),
+            _ if self.is_permission() && self.is_silent() => format!("{context}: {NO_PERMISSION}"),
             Self::Netlink(error) => format!("{context}: {}", netlink(error)),
             Self::About(thing, error) => format!("{context} {thing}: {}", netlink(error)),
             Self::Netns(name, errno) => format!("network namespace {name}: {}", namespace(*errno)),
