@@ -4,6 +4,7 @@
 set -euo pipefail
 
 cd "$(dirname "$0")/../.."
+export PATH=$PATH:/usr/sbin:/sbin # depmod, for those who lack these
 prefix=${PREFIX:-/usr} dest=${DESTDIR:-}
 [[ -r fastnat.ko && -x tools/target/release/fastnat ]] || { echo "nothing to install: run make first" >&2; exit 1; }
 

@@ -4,6 +4,8 @@
 
 # shellcheck disable=SC2034 # read by the scripts that source this file
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+# Plain users lack these, where chroot and others are.
+export PATH=$PATH:/usr/sbin:/sbin
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/fastnat
 LOG=$CACHE/log/$(basename "$0").log
 STEP=0
