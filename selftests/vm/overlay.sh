@@ -19,26 +19,17 @@ guest_command() {
 	(($# == 0)) || printf '%s\0' "$@"
 }
 
-add_module() {
-	local ko=$REPO/fastnat.ko lib=$work/root/usr/lib/modules
-	[[ -r $ko ]] || return 0
+# What "make install" puts on a machine, if it has been built.
+add_installed() {
+	local lib=$work/root/usr/lib/modules
+	[[ -r $REPO/fastnat.ko && -x $REPO/tools/target/release/fastnat ]] || return 0
 	mkdir -p "$lib"
-	"$rig/in-sysroot" strip --strip-debug -o "$work/root/fastnat/fastnat.ko" "$ko"
 	cp -al "$base/modules/$release" "$lib/"
 	rm -f "$lib/$release"/modules.*.bin "$lib/$release"/modules.{dep,alias,symbols,softdep,devname,weakdep}
-	mkdir -p "$lib/$release/updates"
-	ln "$work/root/fastnat/fastnat.ko" "$lib/$release/updates/"
+	DESTDIR=$work/root MODDIR=/usr/lib/modules "$rig/in-sysroot" "$rig/install.sh" >/dev/null
+	ln "$lib/$release/updates/fastnat.ko" "$work/root/fastnat/"
 	"$rig/in-sysroot" depmod -b "$work/root/usr" "$release"
 	rm -rf "$lib/$release/kernel"
-}
-
-add_cli() {
-	local cli
-	for cli in "$REPO/tools/target/release/fastnat" "$REPO/tools/target/debug/fastnat"; do
-		[[ -x $cli ]] || continue
-		install -D -m 755 "$cli" "$work/root/usr/bin/fastnat"
-		return
-	done
 }
 
 make_overlay() {
@@ -48,8 +39,7 @@ make_overlay() {
 	cp -r "$REPO/selftests" "$root/fastnat/"
 	[[ ! -d $REPO/Documentation/netlink ]] || (cd "$REPO" && cp -r --parents -t "$root/fastnat" Documentation/netlink)
 	install -m 755 "$here/init" "$root/init"
-	add_module
-	add_cli
+	add_installed
 	# shellcheck disable=SC2016 # expands inside
 	"$rig/in-sysroot" bash -c 'cd "$1" && find . -mindepth 1 | cpio --quiet -o -H newc -R 0:0' cpio "$root" >"$work/overlay.cpio"
 	cat "$base/base.cpio" "$work/overlay.cpio" >"$work/initrd"
