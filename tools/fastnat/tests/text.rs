@@ -167,7 +167,7 @@ fn counters_of_zero_are_left_out_unless_asked_for() {
         all: false,
     });
     assert!(
-        brief.starts_with("translated  1234  Packets whose source"),
+        brief.starts_with("translated  1234  Ends of packets translated"),
         "{brief}"
     );
     assert!(
