@@ -37,7 +37,6 @@ u64 fastnat_shim_counter_sum(void *counters, unsigned int index);
 u32 fastnat_shim_now(void);
 u32 fastnat_shim_hz(void);
 void fastnat_shim_resched(void);
-bool fastnat_shim_host_admin(void);
 u64 fastnat_shim_memory(void);
 int fastnat_shim_this_node(void);
 int fastnat_shim_next_node(int node);
@@ -89,6 +88,7 @@ void fastnat_shim_work_queue(struct delayed_work *work, unsigned long ticks);
 /* genl.c */
 int fastnat_shim_genl_register(void);
 void fastnat_shim_genl_unregister(void);
+bool fastnat_shim_host_admin(void);
 struct sk_buff *fastnat_shim_reply_new(const struct genl_info *info, void **head);
 int fastnat_shim_reply_send(struct sk_buff *skb, void *head, struct genl_info *info);
 void fastnat_shim_reply_free(struct sk_buff *skb);

@@ -6,6 +6,7 @@ use super::once;
 use crate::nat::addr::{masked, Addr, Prefix, V4};
 use crate::nat::policy::{Action, IfName, Invalid, Match, Policy, ANY_IFACE};
 use crate::nat::ports::PortRange;
+use crate::nat::tuple::{TCP, UDP};
 use crate::state::control::Control;
 use crate::state::policy::{Entry, Target};
 use crate::sys::genl::{doit, dumpit, Answer, Dump, Refusal, Request};
@@ -241,7 +242,7 @@ fn endpoint(attrs: &Attrs<'_>, policy: &Policy<V4>) -> Result<Target, Refusal> {
     )?;
     let matched = policy.matches.dport;
     if let Some(ports) = ports {
-        if !matches!(policy.matches.proto, 6 | 17) {
+        if !matches!(policy.matches.proto, TCP | UDP) {
             let refusal = Refusal::new(EINVAL, c"ports need a protocol that has them: tcp or udp");
             return Err(refusal.at(first));
         }

@@ -7,6 +7,7 @@ use crate::state::Net;
 use crate::sys::genl::{doit, Answer, Request};
 use crate::sys::msg::Message;
 use crate::sys::uapi::*;
+use crate::table::shard::Shard;
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
@@ -23,15 +24,11 @@ fn put(message: &mut Message<'_>, net: Option<&Arc<Net>>) -> Result {
         let sum = net.map_or(0, |net| net.stats.sum(*counter));
         message.u64(*counter as u32, sum)?;
     }
-    let shards = || net.into_iter().flat_map(|net| net.shards.iter());
-    let flows = shards().map(|shard| shard.flow_count().get());
-    let bindings = shards().map(|shard| shard.binding_count().get());
-    message.u32(FASTNAT_A_STATS_FLOWS, flows.fold(0, u32::wrapping_add))?;
-    message.u32(
-        FASTNAT_A_STATS_BINDINGS,
-        bindings.fold(0, u32::wrapping_add),
-    )?;
-    for shard in shards() {
+    let flows = net.map_or(0, |net| net.total(Shard::flow_count));
+    let bindings = net.map_or(0, |net| net.total(Shard::binding_count));
+    message.u32(FASTNAT_A_STATS_FLOWS, flows)?;
+    message.u32(FASTNAT_A_STATS_BINDINGS, bindings)?;
+    for shard in net.into_iter().flat_map(|net| net.shards.iter()) {
         message.nest(FASTNAT_A_STATS_NODE, |message| {
             message.u32(FASTNAT_A_NODE_ID, shard.node() as u32)?;
             message.u32(FASTNAT_A_NODE_BUCKETS, shard.buckets() as u32)?;

@@ -2,8 +2,7 @@
 
 //! The binding of an inside endpoint: the one it has, or a new one.
 
-use super::subject;
-use super::Hook;
+use super::{subject, Hook};
 use crate::nat::addr::{Addr, Be16, V4};
 use crate::nat::hash::{siphash13, Key};
 use crate::nat::ports::{class, PortRange};

@@ -8,9 +8,7 @@
 
 use super::binding::{Outside, Request};
 use super::inbound::Destination;
-use super::outbound;
-use super::subject;
-use super::Hook;
+use super::{outbound, subject, Hook};
 use crate::nat::addr::V4;
 use crate::nat::packet::Packet;
 use crate::nat::policy::ANY_IFACE;

@@ -90,10 +90,7 @@ fn by_policy(
         binding: None,
         source,
     };
-    match add(hook, packet, new) {
-        Ok(flow) => step::translate(hook, skb, packet, flow),
-        Err(reason) => Outcome::Drop(reason),
-    }
+    begin(hook, skb, packet, new)
 }
 
 /// The interface that owns a local address.
@@ -139,10 +136,7 @@ fn by_binding(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>, rules: &Snaps
         binding: Some(held),
         source: Source::Ahead,
     };
-    match add(hook, packet, new) {
-        Ok(flow) => step::translate(hook, skb, packet, flow),
-        Err(reason) => Outcome::Drop(reason),
-    }
+    begin(hook, skb, packet, new)
 }
 
 /// Where a packet to an outside endpoint goes.
@@ -165,6 +159,13 @@ struct Inbound<'a> {
     source: Source,
 }
 
+fn begin(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>, new: Inbound<'_>) -> Outcome {
+    match add(hook, packet, new) {
+        Ok(flow) => step::translate(hook, skb, packet, flow),
+        Err(reason) => Outcome::Drop(reason),
+    }
+}
+
 fn add<'a>(
     hook: &Hook<'a>,
     packet: &Packet<V4>,
@@ -172,12 +173,15 @@ fn add<'a>(
 ) -> Result<&'a FlowEntry<V4>, Counter> {
     let back = packet.tuple.with_dst(new.inside).reverse();
     // Flows to one inside endpoint may live on any node, by the outside port that they came to.
-    let _alone = (hook.net.shards.len() > 1).then(|| hook.net.making.lock(&back));
-    if let Some(entry) = hook.net.flow(&packet.tuple, hook.rcu) {
-        return Ok(entry);
-    }
-    if hook.net.flow(&back, hook.rcu).is_some() {
-        return Err(Counter::DropConflict);
+    let several = hook.net.shards.len() > 1;
+    let _alone = several.then(|| hook.net.making.lock(&back));
+    if several {
+        if let Some(entry) = hook.net.flow(&packet.tuple, hook.rcu) {
+            return Ok(entry);
+        }
+        if hook.net.flow(&back, hook.rcu).is_some() {
+            return Err(Counter::DropConflict);
+        }
     }
     let node = hook.net.home(packet.tuple.dst_port.to_host());
     let flow = NewFlow {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Generic netlink: the inline functions that build and send messages. */
 
+#include <linux/capability.h>
 #include <net/genetlink.h>
 
 #include <fastnat/shim.h>
@@ -19,6 +20,12 @@ int fastnat_shim_genl_register(void)
 void fastnat_shim_genl_unregister(void)
 {
 	genl_unregister_family(&fastnat_nl_family);
+}
+
+/* May who asks administer the network of the host, not just that of a container? */
+bool fastnat_shim_host_admin(void)
+{
+	return capable(CAP_NET_ADMIN);
 }
 
 struct sk_buff *fastnat_shim_reply_new(const struct genl_info *info, void **head)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Locks, slab caches, per-CPU counters, time and nodes. */
 
-#include <linux/capability.h>
 #include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/nodemask.h>
@@ -109,12 +108,6 @@ u32 fastnat_shim_hz(void)
 void fastnat_shim_resched(void)
 {
 	cond_resched();
-}
-
-/* May who asks administer the network of the host, not just that of a container? */
-bool fastnat_shim_host_admin(void)
-{
-	return capable(CAP_NET_ADMIN);
 }
 
 /* Bytes of memory that the kernel manages. */

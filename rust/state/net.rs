@@ -199,9 +199,13 @@ impl Net {
 
     /// Is the limit of flows reached? Asked before a binding is made for nothing.
     pub(crate) fn is_full(&self) -> bool {
-        let all = self.shards.iter().map(|shard| shard.flow_count().get());
-        let limit = self.settings.max_flows.load(Ordering::Relaxed);
-        all.fold(0, u32::saturating_add) >= limit
+        self.total(Shard::flow_count) >= self.settings.max_flows.load(Ordering::Relaxed)
+    }
+
+    /// Flows or bindings alive, on all nodes.
+    pub(crate) fn total(&self, count: fn(&Shard<V4>) -> &Count) -> u32 {
+        let counts = self.shards.iter().map(|shard| count(shard).get());
+        counts.fold(0, u32::saturating_add)
     }
 
     /// Room for one more flow on a node, if the limit allows.
@@ -221,7 +225,6 @@ impl Net {
 
     fn place(&self, node: usize, limit: u32, count: fn(&Shard<V4>) -> &Count) -> Option<Place<'_>> {
         let place = count(self.shards.get(node)?).reserve();
-        let all = self.shards.iter().map(|shard| count(shard).get());
-        (all.fold(0, u32::saturating_add) <= limit).then_some(place)
+        (self.total(count) <= limit).then_some(place)
     }
 }
