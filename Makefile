@@ -12,7 +12,7 @@ CACHE_DIR := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fastnat
 export KDIR KERNEL_RELEASE LLVM CLIPPY C W V JOBS TESTS FASTNAT_MIRROR
 .NOTPARALLEL:
 
-.PHONY: help all module tools demo test test-unit test-vm check install clean distclean
+.PHONY: help all module tools demo test test-unit test-vm test-debug check install clean distclean
 
 all: module tools ## Build the module and the command-line tool (the default)
 
@@ -33,6 +33,9 @@ test-unit: ## The unit tests alone
 
 test-vm: ## The selftests alone; TESTS="snat dnat" selects some
 	@$(RIG)/test.sh vm
+
+test-debug: ## The selftests on two debug kernels; KERNELS="uml x86", TESTS as above
+	@$(RIG)/test.sh $(or $(KERNELS),uml x86)
 
 check: ## Formatting, lints, generated files, house rules
 	@$(RIG)/check.sh

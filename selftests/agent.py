@@ -19,6 +19,9 @@ SO_NO_CHECK = 11
 UDP_SEGMENT = 103
 MARKER = 0x88B5  # an EtherType for local experiments
 
+# Emulated debug kernels are slow: every wait for an answer is this many times as long.
+SLOW = int(os.environ.get("FASTNAT_SLOW", "1"))
+
 heard = {}  # (namespace, protocol, port) -> what the server there saw
 named = {}  # sockets that outlive their command
 pouring = []
@@ -170,14 +173,14 @@ def exchange(sock, proto, size, dst=None):
 def ask(wait, proto, ns, src, dst, size="64"):
     sock = inet(ns, proto, src)
     with sock:
-        sock.settimeout(float(wait))
+        sock.settimeout(float(wait) * SLOW)
         sock.connect(endpoint(dst))
         return exchange(sock, proto, int(size))
 
 
 def open_(wait, name, proto, ns, src, dst="-"):
     sock = inet(ns, proto, src)
-    sock.settimeout(float(wait))
+    sock.settimeout(float(wait) * SLOW)
     if dst != "-":
         sock.connect(endpoint(dst))
     if name in named:
@@ -188,7 +191,7 @@ def open_(wait, name, proto, ns, src, dst="-"):
 
 def say(wait, name, dst="-", size="64"):
     sock, proto = named[name]
-    sock.settimeout(float(wait))
+    sock.settimeout(float(wait) * SLOW)
     return exchange(sock, proto, int(size), None if dst == "-" else dst)
 
 
@@ -199,7 +202,7 @@ def tell(name, dst, text):
 
 def hear(wait, name):
     sock, _ = named[name]
-    sock.settimeout(float(wait))
+    sock.settimeout(float(wait) * SLOW)
     data, peer = sock.recvfrom(65535)
     return f"{show(peer)} {data.decode(errors='replace')}"
 
@@ -221,7 +224,7 @@ def flood(wait, name, ns, src, dst, count):
         except OSError:
             pass
         socks.append(sock)
-    answered = sum(answer_before(sock, time.monotonic() + (float(wait) if i == 0 else 0.2))
+    answered = sum(answer_before(sock, time.monotonic() + (float(wait) if i == 0 else 0.2) * SLOW)
                    for i, sock in enumerate(socks))
     for i, sock in enumerate(socks):
         named[f"{name}{i}"] = (sock, "udp")
@@ -239,7 +242,7 @@ def answer_before(sock, deadline):
 def segments(wait, ns, src, dst, total, size):
     """One send of TOTAL bytes that the kernel cuts into datagrams of SIZE; how many came back whole."""
     with inet(ns, "udp", src) as sock:
-        sock.settimeout(float(wait))
+        sock.settimeout(float(wait) * SLOW)
         sock.connect(endpoint(dst))
         sock.setsockopt(17, UDP_SEGMENT, int(size))
         data = payload(int(total))

@@ -8,6 +8,9 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 FASTNAT=${FASTNAT:-fastnat}
 TMP=$(mktemp -d "${TMPDIR:-/tmp}/fastnat-test-XXXXXX")
 KSFT_SKIP=4
+# How many times as slow as the stock kernel this one is; the VM sets it. Every time limit here is that
+# much longer; a test whose load is too much for a slow kernel may divide by it.
+SLOW=${FASTNAT_SLOW:-1}
 NAMESPACES=()
 JOBS=()
 CAPTURES=0
@@ -92,7 +95,7 @@ refuses() {
 
 # wait_for SECONDS CMD…: until CMD succeeds.
 wait_for() {
-	local deadline=$((SECONDS + $1))
+	local deadline=$((SECONDS + $1 * SLOW))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		((SECONDS < deadline)) || return 1
@@ -277,7 +280,7 @@ agent() {
 	local reply
 	[[ $AGENT ]] || { echo "no agent"; return 1; }
 	printf '%s\n' "$*" >&"$TO_AGENT"
-	IFS= read -rt 40 reply <&"$FROM_AGENT" || reply="agent died"
+	IFS= read -rt $((40 * SLOW)) reply <&"$FROM_AGENT" || reply="agent died"
 	printf '%s\n' "$reply"
 }
 
@@ -322,10 +325,10 @@ transfer() {
 	local receiver
 	head -c "${5}M" /dev/urandom >"$TMP/sent"
 	: >"$TMP/received"
-	at "$2" timeout 20 socat -u TCP4-LISTEN:"$4",reuseaddr OPEN:"$TMP/received" &
+	at "$2" timeout $((20 * SLOW)) socat -u TCP4-LISTEN:"$4",reuseaddr OPEN:"$TMP/received" &
 	receiver=$!
 	wait_for 5 listening "$2" "$4"
-	at "$1" timeout 10 socat -u OPEN:"$TMP/sent" TCP4:"$3:$4",connect-timeout=4 2>/dev/null || kill "$receiver"
+	at "$1" timeout $((10 * SLOW)) socat -u OPEN:"$TMP/sent" TCP4:"$3:$4",connect-timeout=$((4 * SLOW)) 2>/dev/null || kill "$receiver"
 	wait "$receiver" 2>/dev/null
 	if [[ $(sha256sum <"$TMP/received") == "$(sha256sum <"$TMP/sent")" ]]; then echo intact; else echo damaged; fi
 }

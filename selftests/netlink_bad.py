@@ -176,7 +176,7 @@ REFUSED = {
         ("unknown attribute", "policy-add", policy(**GOOD) + attr(99, u32(1)), WANT_MESSAGE),
         ("attribute 0", "policy-add", policy(**GOOD) + attr(0, u32(1)), ANY),
         ("read-only attribute", "policy-add", policy(**GOOD, hits=bytes(8)), WANT_MESSAGE),
-        ("setting that cannot be set", "config-set", config(timeout_udp=u32(9), buckets=u32(16)), WANT_MESSAGE),
+        ("more buckets than there may be", "config-set", config(timeout_udp=u32(9), buckets=u32(1 << 28)), WANT_MESSAGE),
         ("u32 of 2 bytes", "policy-add", policy(action=u16(MASQUERADE), out_iface=name("wan0")), WANT_MESSAGE),
         ("u32 of 8 bytes", "policy-add", policy(action=bytes(8), out_iface=name("wan0")), WANT_MESSAGE),
         ("u8 of 4 bytes", "policy-add", policy(**GOOD, proto=u32(17)), WANT_MESSAGE),

@@ -37,13 +37,15 @@ cli() { status "$1" "$FASTNAT" --netns "$gw" "${@:2}"; }
 a_policy_comes_back_as_it_was_given() {
 	configure pool add out --range 203.0.113.1
 	cli 0 policy add snat --pool out --src 10.0.0.0/8 --dst 192.0.2.0/24 --proto udp \
-		--sport 1000-2000 --dport 53 --in lan0 --out wan0 --mark 0x1/0xff --priority 77 --id 42
+		--sport 1000-2000 --dport 53 --in lan0 --out wan0 --mark 0x1/0xff --priority 77 --id 42 \
+		--expiry absolute --timeout-tcp 1h --timeout-udp 30s --timeout-icmp 5 --tcp-fin
 	is "printed" "$(cat "$TMP/out")" "policy 42"
 	is "listed" "$(fn --json policy list | jq -cS '.[0] | del(.flows, .hits)')" "$(jq -ncS '{
 		id: 42, priority: 77, action: "snat", proto: "udp", pool: "out",
 		"src-addr": "10.0.0.0", "src-prefix": 8, "dst-addr": "192.0.2.0", "dst-prefix": 24,
 		"src-port-min": 1000, "src-port-max": 2000, "dst-port-min": 53, "dst-port-max": 53,
-		"in-iface": "lan0", "out-iface": "wan0", mark: 1, "mark-mask": 255}')"
+		"in-iface": "lan0", "out-iface": "wan0", mark: 1, "mark-mask": 255, expiry: "absolute",
+		"timeout-tcp": 3600, "timeout-udp": 30, "timeout-icmp": 5, "tcp-fin": true}')"
 	cli 0 policy add dnat --to 10.0.0.2:8000-8009 --dst 192.0.2.1 --proto tcp --dport 80-89 --id 43
 	is "listed" "$(fn --json policy list | jq -cS '.[] | select(.id == 43) |
 		[.action, ."to-addr", ."to-port-min", ."to-port-max", ."dst-prefix"]')" '["dnat","10.0.0.2",8000,8009,32]'
@@ -64,9 +66,11 @@ a_pool_comes_back_as_it_was_given() {
 
 settings_come_back_as_they_were_given() {
 	cli 0 config set --max-flows 1234 --max-bindings 2345 --timeout-tcp 600 --timeout-udp 60 \
-		--timeout-icmp 6 --conntrack tracked
-	is "shown" "$(fn --json config show | jq -cS 'del(.buckets)')" "$(jq -ncS '{"max-flows": 1234,
-		"max-bindings": 2345, "timeout-tcp": 600, "timeout-udp": 60, "timeout-icmp": 6, conntrack: "tracked"}')"
+		--timeout-icmp 6 --conntrack tracked --buckets 4096 --timeout-tcp-transitory 20 --numa local \
+		--events flow
+	is "shown" "$(fn --json config show | jq -cS .)" "$(jq -ncS '{"max-flows": 1234,
+		"max-bindings": 2345, "timeout-tcp": 600, "timeout-udp": 60, "timeout-icmp": 6, conntrack: "tracked",
+		buckets: 4096, "timeout-tcp-transitory": 20, numa: "local", events: "flow"}')"
 	cli 0 config set --timeout-udp 61
 	is "one alone" "$(fn --json config show | jq -c '[."max-flows", ."timeout-udp"]')" '[1234,61]'
 }

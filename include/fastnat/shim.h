@@ -15,10 +15,13 @@
 #include <net/genetlink.h>
 #include <uapi/linux/fastnat.h>
 
+#include "netlink-gen.h"
+
 struct kmem_cache;
 
 /* lock.c: locks, slab caches, per-CPU counters, time, nodes */
 void fastnat_shim_buckets_init(void *first, size_t stride, size_t count);
+void fastnat_shim_slots_init(void *first, size_t stride, size_t count);
 void fastnat_shim_making_init(void *first, size_t stride, size_t count);
 void fastnat_shim_lock_bh(spinlock_t *lock);
 void fastnat_shim_lock_second(spinlock_t *lock);
@@ -27,6 +30,7 @@ void fastnat_shim_unlock_bh(spinlock_t *lock);
 
 struct kmem_cache *fastnat_shim_cache_create(const char *name, unsigned int size,
 					     unsigned int align);
+unsigned int fastnat_shim_cache_object_size(struct kmem_cache *cache);
 void *fastnat_shim_cache_alloc(struct kmem_cache *cache, int node);
 
 void *fastnat_shim_counters_alloc(unsigned int count);
@@ -84,6 +88,7 @@ void fastnat_shim_defrag_disable(struct net *net);
 void fastnat_shim_work_init(struct delayed_work *work,
 			    void (*run)(struct work_struct *work));
 void fastnat_shim_work_queue(struct delayed_work *work, unsigned long ticks);
+void fastnat_shim_work_wake(struct delayed_work *work);
 
 /* genl.c */
 int fastnat_shim_genl_register(void);
@@ -98,6 +103,10 @@ void fastnat_shim_dump_cancel(struct sk_buff *skb, void *head);
 struct nlattr *fastnat_shim_nest_start(struct sk_buff *skb, int type);
 void fastnat_shim_nest_end(struct sk_buff *skb, struct nlattr *nest);
 void fastnat_shim_nest_cancel(struct sk_buff *skb, struct nlattr *nest);
+bool fastnat_shim_event_wanted(struct net *net, unsigned int group);
+struct sk_buff *fastnat_shim_event_new(u8 cmd, void **head);
+void fastnat_shim_event_send(struct net *net, struct sk_buff *skb, void *head,
+			     unsigned int group);
 struct net *fastnat_shim_info_net(const struct genl_info *info);
 struct net *fastnat_shim_dump_net(struct netlink_callback *cb);
 

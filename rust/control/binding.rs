@@ -1,39 +1,221 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! binding-get.
+//! binding-add, binding-del, binding-get.
 
-use super::walk::{self, Pace};
-use crate::nat::addr::V4;
-use crate::sys::genl::{dumpit, Answer, Dump};
-use crate::sys::msg::Message;
+use super::once;
+use super::walk;
+use crate::nat::addr::{Addr, Be16, V4};
+use crate::nat::policy::Action;
+use crate::nat::ports::{class, PortRange};
+use crate::nat::time::Deadline;
+use crate::nat::tuple::{Endpoint, Side, ICMP, TCP, UDP};
+use crate::state::policy::{Entry, Target};
+use crate::state::{describe, Net};
+use crate::sys::genl::{doit, dumpit, Answer, Dump, Refusal, Request};
+use crate::sys::msg::{Attr, Attrs, Message};
+use crate::sys::rcu::{self, Rcu};
+use crate::sys::time;
 use crate::sys::uapi::*;
-use crate::table::binding::Binding;
+use crate::table::binding::{Binding, Held, NewBinding};
+use crate::table::lease::Lease;
+use crate::table::ports::{Claim, Wish};
 use kernel::prelude::*;
+use kernel::sync::Arc;
 
+doit!(fastnat_nl_binding_add_doit, add);
+doit!(fastnat_nl_binding_del_doit, del);
 dumpit!(fastnat_nl_binding_get_dumpit, list);
 
 fn list(dump: &mut Dump) -> Answer {
     let Some(net) = dump.net.state() else {
         return Ok(());
     };
-    walk::buckets(&net, dump, |dump, shard, index, skip, rcu| {
-        let mut pace = Pace::new(skip);
-        shard.visit_bindings(index, rcu, |binding| {
-            pace.next(|| dump.entry(|message| put(message, shard.node(), binding)));
-        });
-        pace.result()
+    walk::buckets(&net, dump, |dump, shard, cursor, pace, rcu| {
+        shard.step_bindings(cursor, rcu, |binding| {
+            pace.next(|| dump.entry(|message| put(message, shard.node(), binding, rcu)));
+        })
     });
     Ok(())
 }
 
-fn put(message: &mut Message<'_>, node: i32, binding: &Binding<V4>) -> Result {
-    let (inside, outside) = (binding.inside(), binding.outside());
-    message.u8(FASTNAT_A_BINDING_PROTO, binding.proto())?;
-    message.addr(FASTNAT_A_BINDING_INSIDE_ADDR, inside.addr)?;
-    message.u16(FASTNAT_A_BINDING_INSIDE_PORT, inside.port.to_host())?;
-    message.addr(FASTNAT_A_BINDING_OUTSIDE_ADDR, outside.addr)?;
-    message.u16(FASTNAT_A_BINDING_OUTSIDE_PORT, outside.port.to_host())?;
-    message.u32(FASTNAT_A_BINDING_POLICY, binding.owner().id)?;
-    message.u32(FASTNAT_A_BINDING_FLOWS, binding.holders())?;
-    message.u32(FASTNAT_A_BINDING_NODE, node as u32)
+fn put(message: &mut Message<'_>, node: i32, binding: &Binding<V4>, rcu: Rcu<'_>) -> Result {
+    describe::binding(message, node, binding, rcu)?;
+    let flows = binding.holders().saturating_sub(binding.is_static().into());
+    message.u32(FASTNAT_A_BINDING_FLOWS, flows)
+}
+
+/// A binding that is asked for.
+struct Wanted<'a> {
+    proto: u8,
+    inside: Endpoint<V4>,
+    addr: V4,
+    port: Option<Attr<'a>>,
+    entry: &'a Arc<Entry>,
+}
+
+fn add(request: &Request<'_>) -> Answer {
+    once(request, None)?;
+    let attrs = &request.attrs;
+    let policy = required(attrs, FASTNAT_A_BINDING_POLICY)?;
+    let none = || Refusal::new(ENOENT, c"there is no such policy").at(Some(policy));
+    let net = request.net.state().ok_or_else(none)?;
+    let control = net.control.lock();
+    let entry = control.policy(policy.u32()).ok_or_else(none)?;
+    let wanted = wanted(attrs, entry)?;
+    let lifetime = attrs.get(FASTNAT_A_BINDING_LIFETIME);
+    let until = lifetime.map(|attr| time::now().plus(time::seconds(attr.u32())));
+    let held = make(&net, attrs, &wanted)?;
+    let outside = held.outside();
+    let home = net.home(outside.port.to_host());
+    Lease::begin(held, until)?;
+    net.made(home);
+    drop(control);
+    request.reply(|message| {
+        message.addr(FASTNAT_A_BINDING_OUTSIDE_ADDR, outside.addr)?;
+        message.u16(FASTNAT_A_BINDING_OUTSIDE_PORT, outside.port.to_host())
+    })
+}
+
+fn required<'a>(attrs: &Attrs<'a>, kind: u32) -> Result<Attr<'a>, Refusal> {
+    attrs.get(kind).ok_or_else(|| Refusal::missing(kind))
+}
+
+fn wanted<'a>(attrs: &Attrs<'a>, entry: &'a Arc<Entry>) -> Result<Wanted<'a>, Refusal> {
+    let policy = attrs.get(FASTNAT_A_BINDING_POLICY);
+    let refuse = |message, attr| Err(Refusal::new(EINVAL, message).at(attr));
+    if !matches!(entry.policy.action, Action::Snat | Action::Masquerade) {
+        return refuse(c"the policy does not translate sources", policy);
+    }
+    let proto = required(attrs, FASTNAT_A_BINDING_PROTO)?;
+    if !matches!(proto.u8(), TCP | UDP | ICMP) {
+        return refuse(c"the protocol cannot be translated", Some(proto));
+    }
+    let addr = required(attrs, FASTNAT_A_BINDING_INSIDE_ADDR)?;
+    let port = required(attrs, FASTNAT_A_BINDING_INSIDE_PORT)?;
+    let inside = Endpoint {
+        addr: addr.addr(),
+        port: Be16::from_host(port.u16()),
+    };
+    let matches = &entry.policy.matches;
+    if !matches.src.contains(inside.addr)
+        || !(matches.proto == 0 || matches.proto == proto.u8())
+        || !matches.sport.contains(port.u16())
+    {
+        return refuse(
+            c"the policy does not match what this endpoint sends",
+            Some(addr),
+        );
+    }
+    let outside = required(attrs, FASTNAT_A_BINDING_OUTSIDE_ADDR)?;
+    let of_pool = match &entry.target {
+        Target::Pool(pool) => pool.contains(outside.addr()),
+        _ => !outside.addr().is_multicast() && !outside.addr().is_unspecified(),
+    };
+    if !of_pool {
+        return refuse(c"the pool of the policy has no such address", Some(outside));
+    }
+    Ok(Wanted {
+        proto: proto.u8(),
+        inside,
+        addr: outside.addr(),
+        port: attrs.get(FASTNAT_A_BINDING_OUTSIDE_PORT),
+        entry,
+    })
+}
+
+fn make(net: &Net, attrs: &Attrs<'_>, wanted: &Wanted<'_>) -> Result<Held<V4>, Refusal> {
+    rcu::read(|rcu| {
+        let inside = attrs.get(FASTNAT_A_BINDING_INSIDE_ADDR);
+        let _once = net.making.lock_for(wanted.proto, wanted.inside);
+        let realm = wanted.entry.realm();
+        let same = |binding: &Binding<V4>| {
+            binding.realm() == realm
+                && (matches!(wanted.entry.target, Target::Pool(_))
+                    || binding.outside().addr == wanted.addr)
+        };
+        if net
+            .binding(Side::Inside, wanted.proto, wanted.inside, rcu, same)
+            .is_some()
+        {
+            let message = c"the inside endpoint has a binding of this policy already";
+            return Err(Refusal::new(EEXIST, message).at(inside));
+        }
+        let outside = claim(net, attrs, wanted, rcu)?;
+        let node = net.home(outside.port());
+        let none = || Refusal::new(ENOMEM, c"not enough memory");
+        let shard = net.shards.get(node).ok_or_else(none)?;
+        let place = net.binding_place(node).ok_or_else(|| {
+            Refusal::new(ENOSPC, c"the limit of bindings (max-bindings) is reached")
+        })?;
+        let new = NewBinding {
+            inside: wanted.inside,
+            proto: wanted.proto,
+            outside,
+            realm,
+            owner: &wanted.entry.owner,
+            until: Deadline(0),
+        };
+        shard.add_binding(new, place, rcu).ok_or_else(none)
+    })
+}
+
+/// The outside port that is asked for, or a free one.
+fn claim<'a>(
+    net: &'a Net,
+    attrs: &Attrs<'_>,
+    wanted: &Wanted<'_>,
+    rcu: Rcu<'a>,
+) -> Result<Claim<'a, V4>, Refusal> {
+    let addr = attrs.get(FASTNAT_A_BINDING_OUTSIDE_ADDR);
+    let map = net.ports.of(wanted.addr, rcu).ok_or_else(|| {
+        Refusal::new(
+            ENOSPC,
+            c"no memory, or too many outside addresses are in use",
+        )
+        .at(addr)
+    })?;
+    if let Some(port) = wanted.port {
+        let taken = || Refusal::new(EADDRINUSE, c"the outside port is taken").at(Some(port));
+        return map.claim_one(wanted.proto, port.u16()).ok_or_else(taken);
+    }
+    let ports = wanted
+        .entry
+        .pool()
+        .map_or(PortRange::ALL, |pool| pool.ports);
+    let inside = wanted.inside.port.to_host();
+    let none = || Refusal::new(ENOSPC, c"no outside port is free").at(addr);
+    let range = class(wanted.proto, inside).intersect(&ports);
+    let wish = Wish {
+        proto: wanted.proto,
+        range: range.ok_or_else(none)?,
+        nodes: net.shards.len(),
+        node: None,
+        start: rcu::random() as u16,
+    };
+    map.claim(&wish, |port| port != 0 || wanted.proto == ICMP)
+        .ok_or_else(none)
+}
+
+fn del(request: &Request<'_>) -> Answer {
+    once(request, None)?;
+    let attrs = &request.attrs;
+    let proto = required(attrs, FASTNAT_A_BINDING_PROTO)?;
+    let addr = required(attrs, FASTNAT_A_BINDING_OUTSIDE_ADDR)?;
+    let port = required(attrs, FASTNAT_A_BINDING_OUTSIDE_PORT)?;
+    let outside = Endpoint {
+        addr: addr.addr(),
+        port: Be16::from_host(port.u16()),
+    };
+    let none = || {
+        let message = c"no binding with this outside endpoint was added by request";
+        Refusal::new(ENOENT, message).at(Some(port))
+    };
+    let net = request.net.state().ok_or_else(none)?;
+    let ended = rcu::read(|rcu| {
+        let found = net.binding(Side::Outside, proto.u8(), outside, rcu, |_| true);
+        found
+            .and_then(|binding| binding.lease(rcu))
+            .is_some_and(|lease| lease.end(rcu))
+    });
+    ended.then_some(()).ok_or_else(none)
 }

@@ -3,23 +3,56 @@
 //! config-get, config-set.
 
 use super::once;
+use crate::nat::addr::V4;
 use crate::state::settings::Settings;
 use crate::state::{defaults, Net};
 use crate::sys::genl::{doit, is_host_admin, Answer, Refusal, Request};
 use crate::sys::uapi::*;
-use core::sync::atomic::{AtomicU32, Ordering};
+use crate::table::binding::BindEntry;
+use crate::table::flow::FlowEntry;
+use crate::table::hash::Prepared;
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use kernel::prelude::*;
 
 doit!(fastnat_nl_config_get_doit, get);
 doit!(fastnat_nl_config_set_doit, set);
 
-fn numbers(settings: &Settings) -> [(u32, &AtomicU32); 5] {
+fn numbers(settings: &Settings) -> [(u32, &AtomicU32); 7] {
     [
         (FASTNAT_A_CONFIG_MAX_FLOWS, &settings.max_flows),
         (FASTNAT_A_CONFIG_MAX_BINDINGS, &settings.max_bindings),
+        (FASTNAT_A_CONFIG_BUCKETS, &settings.buckets),
         (FASTNAT_A_CONFIG_TIMEOUT_TCP, &settings.timeout_tcp),
+        (
+            FASTNAT_A_CONFIG_TIMEOUT_TCP_TRANSITORY,
+            &settings.timeout_tcp_transitory,
+        ),
         (FASTNAT_A_CONFIG_TIMEOUT_UDP, &settings.timeout_udp),
         (FASTNAT_A_CONFIG_TIMEOUT_ICMP, &settings.timeout_icmp),
+    ]
+}
+
+/// The settings of two choices: the attribute, the choice that is `false`, the one that is `true`.
+fn choices(settings: &Settings) -> [(u32, u32, u32, &AtomicBool); 3] {
+    [
+        (
+            FASTNAT_A_CONFIG_CONNTRACK,
+            FASTNAT_CONNTRACK_MODE_UNTRACKED,
+            FASTNAT_CONNTRACK_MODE_TRACKED,
+            &settings.tracked,
+        ),
+        (
+            FASTNAT_A_CONFIG_NUMA,
+            FASTNAT_NUMA_MODE_HOME,
+            FASTNAT_NUMA_MODE_LOCAL,
+            &settings.local,
+        ),
+        (
+            FASTNAT_A_CONFIG_EVENTS,
+            FASTNAT_EVENT_LEVEL_BINDING,
+            FASTNAT_EVENT_LEVEL_FLOW,
+            &settings.flow_events,
+        ),
     ]
 }
 
@@ -27,36 +60,29 @@ fn get(request: &Request<'_>) -> Answer {
     let net = request.net.state();
     let fresh = Settings::new();
     let settings = net.as_ref().map_or(&fresh, |net| &net.settings);
-    let buckets = net.as_ref().map_or_else(would_have, |net| buckets(net));
     request.reply(|message| {
         for (kind, number) in numbers(settings) {
             message.u32(kind, number.load(Ordering::Relaxed))?;
         }
-        let mode = match settings.untracked() {
-            true => FASTNAT_CONNTRACK_MODE_UNTRACKED,
-            false => FASTNAT_CONNTRACK_MODE_TRACKED,
-        };
-        message.u32(FASTNAT_A_CONFIG_CONNTRACK, mode)?;
-        message.u32(FASTNAT_A_CONFIG_BUCKETS, buckets)
+        for (kind, no, yes, choice) in choices(settings) {
+            let value = if choice.load(Ordering::Relaxed) {
+                yes
+            } else {
+                no
+            };
+            message.u32(kind, value)?;
+        }
+        Ok(())
     })
-}
-
-fn buckets(net: &Net) -> u32 {
-    net.shards.first().map_or(0, |shard| shard.buckets() as u32)
-}
-
-/// The buckets of a namespace that has no tables yet.
-fn would_have() -> u32 {
-    let nodes = crate::sys::node::Nodes::new();
-    let nodes = nodes.map_or(1, |nodes| nodes.ids().len());
-    let buckets = defaults::buckets(nodes).checked_next_power_of_two();
-    buckets.unwrap_or(0) as u32
 }
 
 /// Flows and bindings are kernel memory that is charged to nobody: a container may take as much
 /// as the host's administrator has set when loading the module, not more.
 fn within_limits(request: &Request<'_>) -> Answer {
+    // Buckets are memory too: as many as entries at the default limits.
+    let buckets = defaults::full(defaults::max_flows().max(defaults::max_bindings()), 1);
     let limits = [
+        (FASTNAT_A_CONFIG_BUCKETS, buckets as u32),
         (FASTNAT_A_CONFIG_MAX_FLOWS, defaults::max_flows()),
         (FASTNAT_A_CONFIG_MAX_BINDINGS, defaults::max_bindings()),
     ];
@@ -70,20 +96,59 @@ fn within_limits(request: &Request<'_>) -> Answer {
     Ok(())
 }
 
-/// All is checked before anything is changed: nothing can fail half way.
+/// All is checked, and all memory is there, before anything is changed: nothing can fail half way.
 fn set(request: &Request<'_>) -> Answer {
     once(request, None)?;
     within_limits(request)?;
     let net = request.net.state_or_new()?;
     let _alone = net.control.lock();
+    let buckets = request.attrs.get(FASTNAT_A_CONFIG_BUCKETS);
+    let arrays = match buckets.map(|attr| attr.u32()) {
+        None | Some(0) => Arrays::new(),
+        Some(count) => prepare(&net, count).map_err(|refusal| refusal.at(buckets))?,
+    };
     for (kind, number) in numbers(&net.settings) {
         if let Some(attr) = request.attrs.get(kind) {
             number.store(attr.u32(), Ordering::Relaxed);
         }
     }
-    if let Some(attr) = request.attrs.get(FASTNAT_A_CONFIG_CONNTRACK) {
-        let tracked = attr.u32() == FASTNAT_CONNTRACK_MODE_TRACKED;
-        net.settings.tracked.store(tracked, Ordering::Relaxed);
+    for (kind, _, yes, choice) in choices(&net.settings) {
+        if let Some(attr) = request.attrs.get(kind) {
+            choice.store(attr.u32() == yes, Ordering::Relaxed);
+        }
     }
+    for (shard, (flows, bindings)) in net.shards.iter().zip(arrays) {
+        shard.flows().want(flows);
+        shard.bindings().want(bindings);
+    }
+    if TIMEOUTS
+        .iter()
+        .any(|kind| request.attrs.get(*kind).is_some())
+    {
+        net.hasten();
+    }
+    net.wake_keepers();
     Ok(())
+}
+
+const TIMEOUTS: [u32; 4] = [
+    FASTNAT_A_CONFIG_TIMEOUT_TCP,
+    FASTNAT_A_CONFIG_TIMEOUT_TCP_TRANSITORY,
+    FASTNAT_A_CONFIG_TIMEOUT_UDP,
+    FASTNAT_A_CONFIG_TIMEOUT_ICMP,
+];
+
+/// New arrays of buckets for both tables, of each shard in its turn.
+type Arrays = KVec<(Prepared<FlowEntry<V4>>, Prepared<BindEntry<V4>>)>;
+
+fn prepare(net: &Net, buckets: u32) -> Result<Arrays, Refusal> {
+    let none = |_| Refusal::new(ENOMEM, c"not enough memory for so many buckets");
+    let buckets = buckets as usize;
+    let mut arrays = Arrays::new();
+    for shard in &net.shards {
+        let flows = shard.flows().prepare(buckets).map_err(none)?;
+        let bindings = shard.bindings().prepare(buckets).map_err(none)?;
+        arrays.push((flows, bindings), GFP_KERNEL)?;
+    }
+    Ok(arrays)
 }

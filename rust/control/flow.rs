@@ -3,10 +3,10 @@
 //! flow-get, flow-flush.
 
 use super::once;
-use super::walk::{self, Pace};
+use super::walk;
 use crate::nat::addr::{Be16, V4};
 use crate::nat::tuple::{Endpoint, Tuple};
-use crate::state::Net;
+use crate::state::{describe, Net};
 use crate::sys::genl::{doit, dumpit, Answer, Dump, Refusal, Request};
 use crate::sys::msg::{Attr, Message};
 use crate::sys::uapi::*;
@@ -28,15 +28,20 @@ fn get(request: &Request<'_>) -> Answer {
     let tuple = tuple(proto.u8(), orig)?;
     let none = || Refusal::new(ENOENT, c"there is no such flow").at(Some(orig));
     let net = request.net.state().ok_or_else(none)?;
-    // Copied out under RCU: a reply is allocated, which may sleep.
-    let copy = rcu::read(|rcu| {
-        let found = net
-            .flow(&tuple, rcu)
-            .or_else(|| net.flow(&tuple.reverse(), rcu));
-        found.map(|entry| Copied::of(&net, entry.flow()))
+    let mut found = false;
+    let answer = request.reply(|message| {
+        rcu::read(|rcu| {
+            let flow = net
+                .flow(&tuple, rcu)
+                .or_else(|| net.flow(&tuple.reverse(), rcu));
+            found = flow.is_some();
+            put(message, &net, flow.ok_or(ENOENT)?.flow())
+        })
     });
-    let copy = copy.ok_or_else(none)?;
-    request.reply(|message| copy.put(message))
+    match found {
+        true => answer,
+        false => Err(none()),
+    }
 }
 
 fn tuple(proto: u8, attr: Attr<'_>) -> Result<Tuple<V4>, Refusal> {
@@ -61,58 +66,23 @@ fn tuple(proto: u8, attr: Attr<'_>) -> Result<Tuple<V4>, Refusal> {
     Ok(Tuple::new(proto, src, dst))
 }
 
-/// What is told of a flow.
-struct Copied {
-    orig: Tuple<V4>,
-    to: Tuple<V4>,
-    policy: u32,
-    expires: u32,
-    node: u32,
-}
-
-impl Copied {
-    fn of(net: &Net, flow: &Flow<V4>) -> Self {
-        let timeout = net.settings.timeout(flow.tuple().proto);
-        let left = timeout.0.saturating_sub(flow.idle(time::now()).0);
-        let node = net.home_of(flow);
-        Self {
-            orig: *flow.tuple(),
-            to: *flow.orig().to(),
-            policy: flow.owner().id,
-            expires: left.checked_div(time::hz()).unwrap_or(0),
-            node: node.map_or(0, |shard| shard.node() as u32),
-        }
-    }
-
-    fn put(&self, message: &mut Message<'_>) -> Result {
-        message.u8(FASTNAT_A_FLOW_PROTO, self.orig.proto)?;
-        put_tuple(message, FASTNAT_A_FLOW_ORIG, &self.orig)?;
-        put_tuple(message, FASTNAT_A_FLOW_TRANSLATED, &self.to)?;
-        message.u32(FASTNAT_A_FLOW_POLICY, self.policy)?;
-        message.u32(FASTNAT_A_FLOW_EXPIRES, self.expires)?;
-        message.u32(FASTNAT_A_FLOW_NODE, self.node)
-    }
-}
-
-fn put_tuple(message: &mut Message<'_>, kind: u32, tuple: &Tuple<V4>) -> Result {
-    message.nest(kind, |message| {
-        message.addr(FASTNAT_A_TUPLE_SRC_ADDR, tuple.src_addr)?;
-        message.u16(FASTNAT_A_TUPLE_SRC_PORT, tuple.src_port.to_host())?;
-        message.addr(FASTNAT_A_TUPLE_DST_ADDR, tuple.dst_addr)?;
-        message.u16(FASTNAT_A_TUPLE_DST_PORT, tuple.dst_port.to_host())
-    })
+/// A flow with what changes of it.
+fn put(message: &mut Message<'_>, net: &Net, flow: &Flow<V4>) -> Result {
+    let now = time::now();
+    let node = net.home_of(flow);
+    describe::flow(message, node.map_or(0, |shard| shard.node()), flow)?;
+    let left = net.settings.deadline(flow, now).left(now);
+    message.u32(FASTNAT_A_FLOW_EXPIRES, describe::whole_seconds(left))
 }
 
 fn list(dump: &mut Dump) -> Answer {
     let Some(net) = dump.net.state() else {
         return Ok(());
     };
-    walk::buckets(&net, dump, |dump, shard, index, skip, rcu| {
-        let mut pace = Pace::new(skip);
-        shard.visit_flows(index, rcu, |flow| {
-            pace.next(|| dump.entry(|message| Copied::of(&net, flow).put(message)));
-        });
-        pace.result()
+    walk::buckets(&net, dump, |dump, shard, cursor, pace, rcu| {
+        shard.step_flows(cursor, rcu, |flow| {
+            pace.next(|| dump.entry(|message| put(message, &net, flow)));
+        })
     });
     Ok(())
 }

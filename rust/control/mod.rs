@@ -8,7 +8,9 @@ mod config;
 mod flow;
 mod policy;
 mod pool;
+mod size;
 mod stats;
+mod table;
 mod walk;
 
 use crate::state::control::Refused;

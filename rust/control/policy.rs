@@ -12,7 +12,7 @@ use crate::state::policy::{Entry, Target};
 use crate::sys::genl::{doit, dumpit, Answer, Dump, Refusal, Request};
 use crate::sys::msg::{Attrs, Message};
 use crate::sys::uapi::*;
-use crate::table::Owner;
+use crate::table::{Expiry, Owner};
 use core::sync::atomic::Ordering;
 use kernel::prelude::*;
 use kernel::sync::Arc;
@@ -46,7 +46,8 @@ fn add(request: &Request<'_>) -> Answer {
         .validate()
         .map_err(|invalid| invalid_at(attrs, invalid))?;
     let target = target(attrs, &control, &policy)?;
-    let owner = Arc::new(Owner::new(id, policy.matches.out_iface), GFP_KERNEL)?;
+    let owner = Owner::new(id, policy.matches.out_iface, expiry(attrs, &policy)?);
+    let owner = Arc::new(owner, GFP_KERNEL)?;
     let entry = Entry {
         policy,
         target,
@@ -57,6 +58,49 @@ fn add(request: &Request<'_>) -> Answer {
         .map_err(|refused| Refusal::from(refused).at(attrs.get(FASTNAT_A_POLICY_ID)))?;
     drop(control);
     request.reply(|message| message.u32(FASTNAT_A_POLICY_ID, id))
+}
+
+fn expiry(attrs: &Attrs<'_>, policy: &Policy<V4>) -> Result<Expiry, Refusal> {
+    if matches!(policy.action, Action::NoSnat | Action::NoDnat) {
+        if let Some(attr) = EXPIRY.iter().find_map(|kind| attrs.get(*kind)) {
+            let refusal = Refusal::new(EINVAL, c"this action does not take the attribute");
+            return Err(refusal.at(Some(attr)));
+        }
+    }
+    let seconds = |kind| attrs.get(kind).map_or(0, |attr| attr.u32());
+    Ok(Expiry {
+        tcp: seconds(FASTNAT_A_POLICY_TIMEOUT_TCP),
+        udp: seconds(FASTNAT_A_POLICY_TIMEOUT_UDP),
+        icmp: seconds(FASTNAT_A_POLICY_TIMEOUT_ICMP),
+        absolute: seconds(FASTNAT_A_POLICY_EXPIRY) == FASTNAT_EXPIRY_ABSOLUTE,
+        tcp_fin: attrs.get(FASTNAT_A_POLICY_TCP_FIN).is_some(),
+    })
+}
+
+const EXPIRY: [u32; 5] = [
+    FASTNAT_A_POLICY_EXPIRY,
+    FASTNAT_A_POLICY_TIMEOUT_TCP,
+    FASTNAT_A_POLICY_TIMEOUT_UDP,
+    FASTNAT_A_POLICY_TIMEOUT_ICMP,
+    FASTNAT_A_POLICY_TCP_FIN,
+];
+
+fn put_expiry(message: &mut Message<'_>, expiry: &Expiry) -> Result {
+    if expiry.absolute {
+        message.u32(FASTNAT_A_POLICY_EXPIRY, FASTNAT_EXPIRY_ABSOLUTE)?;
+    }
+    let timeouts = [
+        (FASTNAT_A_POLICY_TIMEOUT_TCP, expiry.tcp),
+        (FASTNAT_A_POLICY_TIMEOUT_UDP, expiry.udp),
+        (FASTNAT_A_POLICY_TIMEOUT_ICMP, expiry.icmp),
+    ];
+    for (kind, seconds) in timeouts.iter().filter(|(_, seconds)| *seconds != 0) {
+        message.u32(*kind, *seconds)?;
+    }
+    match expiry.tcp_fin {
+        true => message.flag(FASTNAT_A_POLICY_TCP_FIN),
+        false => Ok(()),
+    }
 }
 
 fn action(attrs: &Attrs<'_>) -> Result<Action, Refusal> {
@@ -295,6 +339,9 @@ fn put(message: &mut Message<'_>, entry: &Entry) -> Result {
             message.u16(FASTNAT_A_POLICY_TO_PORT_MIN, ports.min())?;
             message.u16(FASTNAT_A_POLICY_TO_PORT_MAX, ports.max())?;
         }
+    }
+    if !matches!(entry.target, Target::Exempt) {
+        put_expiry(message, &entry.owner.expiry)?;
     }
     message.u32(
         FASTNAT_A_POLICY_FLOWS,

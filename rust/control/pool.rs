@@ -10,7 +10,6 @@ use crate::state::Net;
 use crate::sys::genl::{doit, dumpit, Answer, Dump, Refusal, Request};
 use crate::sys::msg::{Attr, Attrs, Message};
 use crate::sys::uapi::*;
-use crate::sys::{rcu, time};
 use core::sync::atomic::{AtomicU32, Ordering};
 use kernel::prelude::*;
 
@@ -145,18 +144,8 @@ fn put(message: &mut Message<'_>, net: &Net, pool: &Pool) -> Result {
 /// Counted from the table: nothing is kept for it on the packet path.
 fn bindings(net: &Net, pool: &Pool) -> u32 {
     let mut count = 0u32;
-    for shard in &net.shards {
-        if shard.binding_count().get() == 0 {
-            continue;
-        }
-        for index in 0..shard.buckets() {
-            time::breathe(index);
-            rcu::read(|rcu| {
-                shard.visit_bindings(index, rcu, |binding| {
-                    count = count.wrapping_add(u32::from(binding.realm() == pool.realm));
-                });
-            });
-        }
-    }
+    net.each_binding(|binding, _| {
+        count = count.wrapping_add(u32::from(binding.realm() == pool.realm));
+    });
     count
 }

@@ -31,7 +31,7 @@ fn put(message: &mut Message<'_>, net: Option<&Arc<Net>>) -> Result {
     for shard in net.into_iter().flat_map(|net| net.shards.iter()) {
         message.nest(FASTNAT_A_STATS_NODE, |message| {
             message.u32(FASTNAT_A_NODE_ID, shard.node() as u32)?;
-            message.u32(FASTNAT_A_NODE_BUCKETS, shard.buckets() as u32)?;
+            message.u32(FASTNAT_A_NODE_BUCKETS, shard.flows().len() as u32)?;
             message.u32(FASTNAT_A_NODE_FLOWS, shard.flow_count().get())?;
             message.u32(FASTNAT_A_NODE_BINDINGS, shard.binding_count().get())
         })?;

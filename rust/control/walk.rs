@@ -6,34 +6,52 @@ use crate::nat::addr::V4;
 use crate::state::Net;
 use crate::sys::genl::Dump;
 use crate::sys::rcu::{self, Rcu};
+use crate::table::hash::Cursor;
 use crate::table::shard::Shard;
 
-/// Where a walk is: the shard, the bucket, and how many of its entries have been sent.
+/// Where a walk is: the shard, the array of buckets, the bucket, and how many of its entries have
+/// been sent.
 const SHARD: usize = 0;
-const BUCKET: usize = 1;
-const SENT: usize = 2;
+const ARRAY: usize = 1;
+const BUCKET: usize = 2;
+const SENT: usize = 3;
 
-/// Walks over all buckets. `bucket` sends those entries of a bucket that it is not told to skip;
-/// it answers how many it has got through, and whether that were all.
+/// Walks over all buckets. `step` visits the next one and says whether there was one, and `pace`
+/// sends those of its entries that have not been sent.
+///
+/// A table that is resized meanwhile is walked anew: the reader is told that the list is not of
+/// one piece, and may get entries twice, but none is left out.
 pub(super) fn buckets(
     net: &Net,
     dump: &mut Dump,
-    bucket: impl Fn(&mut Dump, &Shard<V4>, usize, usize, Rcu<'_>) -> (usize, bool),
+    step: impl Fn(&mut Dump, &Shard<V4>, &mut Cursor, &mut Pace, Rcu<'_>) -> bool,
 ) {
+    dump.generation(net.arrays());
     while let Some(shard) = net.shards.get(dump.cursor(SHARD)) {
-        for index in dump.cursor(BUCKET)..shard.buckets() {
-            let skip = dump.cursor(SENT);
-            let (sent, complete) = rcu::read(|rcu| bucket(dump, shard, index, skip, rcu));
-            if !complete {
-                dump.set_cursor(BUCKET, index);
-                dump.set_cursor(SENT, sent);
+        loop {
+            let begin = Cursor {
+                array: dump.cursor(ARRAY) as u32,
+                index: dump.cursor(BUCKET),
+            };
+            let (mut cursor, mut pace) = (begin, Pace::new(dump.cursor(SENT)));
+            let more = rcu::read(|rcu| step(dump, shard, &mut cursor, &mut pace, rcu));
+            if !more {
+                break;
+            }
+            dump.set_cursor(ARRAY, cursor.array as usize);
+            if !pace.complete {
+                dump.set_cursor(BUCKET, cursor.index.wrapping_sub(1));
+                dump.set_cursor(SENT, pace.sent);
                 return;
             }
+            dump.set_cursor(BUCKET, cursor.index);
             dump.set_cursor(SENT, 0);
         }
         let next = dump.cursor(SHARD).wrapping_add(1);
         dump.set_cursor(SHARD, next);
+        dump.set_cursor(ARRAY, 0);
         dump.set_cursor(BUCKET, 0);
+        dump.set_cursor(SENT, 0);
     }
 }
 
@@ -65,10 +83,5 @@ impl Pace {
         if self.complete {
             self.sent = self.sent.wrapping_add(1);
         }
-    }
-
-    /// What [`buckets`] asks for.
-    pub(super) fn result(&self) -> (usize, bool) {
-        (self.sent, self.complete)
     }
 }

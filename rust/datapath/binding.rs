@@ -6,6 +6,7 @@ use super::{subject, Hook};
 use crate::nat::addr::{Addr, Be16, V4};
 use crate::nat::hash::{siphash13, Key};
 use crate::nat::ports::{class, PortRange};
+use crate::nat::time::Ticks;
 use crate::nat::tuple::{Endpoint, Side, Tuple};
 use crate::state::policy::{Entry, Snapshot, Target};
 use crate::state::pool::Pool;
@@ -13,6 +14,7 @@ use crate::state::stats::Counter;
 use crate::sys::dev;
 use crate::sys::rcu;
 use crate::sys::skb::Skb;
+use crate::sys::time;
 use crate::table::binding::{Binding, Held, NewBinding};
 use crate::table::ports::{Claim, PortMap, Wish};
 
@@ -58,8 +60,10 @@ impl<'a> Request<'a> {
 
     fn existing(&self, outside: Outside) -> Option<Held<V4>> {
         let realm = self.entry.realm();
+        let now = time::now();
         let wanted = |binding: &Binding<V4>| {
             binding.realm() == realm
+                && !binding.until().is_some_and(|until| until.has_passed(now))
                 && match outside {
                     Outside::Address(addr) => binding.outside().addr == addr,
                     Outside::OfPool => true,
@@ -88,14 +92,16 @@ impl<'a> Request<'a> {
             outside: claim,
             realm: self.entry.realm(),
             owner: &self.entry.owner,
+            until: time::now().plus(self.timeout()),
         };
-        match shard.add_binding(new, place) {
-            Some(held) => {
-                self.hook.net.count(Counter::BindingsCreated);
-                Ok(held)
-            }
-            None => Err(Counter::DropMemory),
-        }
+        shard
+            .add_binding(new, place, self.hook.rcu)
+            .ok_or(Counter::DropMemory)
+    }
+
+    fn timeout(&self) -> Ticks {
+        let expiry = &self.entry.owner.expiry;
+        self.hook.net.settings.timeout(self.tuple.proto, expiry)
     }
 
     fn claim(&self, outside: Outside) -> Result<Claim<'a, V4>, Counter> {

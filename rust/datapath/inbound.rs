@@ -7,6 +7,7 @@ use crate::nat::addr::{Addr, Be16, V4};
 use crate::nat::packet::{Ip, Packet};
 use crate::nat::policy::{map_port, IfName, ANY_IFACE};
 use crate::nat::rewrite::Half;
+use crate::nat::time::Deadline;
 use crate::nat::tuple::{Endpoint, Side, ICMP};
 use crate::state::policy::{Entry, Snapshot, Target};
 use crate::state::stats::Counter;
@@ -193,6 +194,7 @@ fn add<'a>(
         source: new.source,
         local: false,
         now: time::now(),
+        until: None,
     };
     add_flow(hook, node, flow)
 }
@@ -201,20 +203,34 @@ fn add<'a>(
 pub(super) fn add_flow<'a>(
     hook: &Hook<'a>,
     node: usize,
-    flow: NewFlow<'_, V4>,
+    mut flow: NewFlow<'_, V4>,
 ) -> Result<&'a FlowEntry<V4>, Counter> {
     let tuple = flow.orig;
     let shard = hook.net.shards.get(node).ok_or(Counter::DropMemory)?;
     let place = hook.net.flow_place(node).ok_or(Counter::DropMaxFlows)?;
-    match shard.add_flow(flow, place, hook.rcu) {
+    let deadline = deadline(hook, &mut flow);
+    match shard.add_flow(flow, deadline, place, hook.rcu) {
         Ok(entry) => {
-            hook.net.count(Counter::FlowsCreated);
+            hook.net.made(node);
             Ok(entry)
         }
         Err(Unmade::Memory) => Err(Counter::DropMemory),
+        Err(Unmade::Crowded) => Err(Counter::DropChain),
         Err(Unmade::Conflict) => Err(Counter::DropConflict),
         Err(Unmade::Exists) => shard.flow(&tuple, hook.rcu).ok_or(Counter::DropConflict),
     }
+}
+
+/// When a new flow is to be looked at first. One with a lease gets it here: that of its binding, or
+/// its own.
+fn deadline(hook: &Hook<'_>, flow: &mut NewFlow<'_, V4>) -> Deadline {
+    let expiry = &flow.owner.expiry;
+    let timeout = hook.net.settings.timeout(flow.orig.proto, expiry);
+    if expiry.absolute {
+        let binding = flow.binding.as_ref().and_then(|held| held.until());
+        flow.until = Some(binding.unwrap_or(flow.now.plus(timeout)));
+    }
+    flow.until.unwrap_or(flow.now.plus(timeout))
 }
 
 /// A packet that cannot be translated is dropped if a policy says that it should be.

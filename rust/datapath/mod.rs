@@ -51,6 +51,7 @@ impl Net {
             Outcome::Pass(reason) => self.count(reason),
             Outcome::Drop(reason) => {
                 self.count(reason);
+                self.events.refused(reason);
                 return Verdict::Drop;
             }
         }

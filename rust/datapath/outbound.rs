@@ -50,7 +50,7 @@ fn let_in_by(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>, flow: &Flow<V4
         Source::Closed => Outcome::Elsewhere,
         // The flow for the source has gone before its time: both begin anew with the next packet.
         Source::Ahead => {
-            hook.net.remove(flow);
+            hook.net.remove(flow, hook.rcu);
             Outcome::Drop(Counter::DropConflict)
         }
         Source::Open => match first(hook, skb, packet) {
@@ -174,6 +174,7 @@ pub(super) fn add<'a>(
         source: Source::Closed,
         local,
         now: time::now(),
+        until: None,
     };
     add_flow(hook, node, flow)
 }

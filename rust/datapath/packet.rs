@@ -4,7 +4,7 @@
 
 use super::{Hook, Outcome};
 use crate::nat::addr::V4;
-use crate::nat::packet::{self, Ip, Kind, Packet, Unsupported};
+use crate::nat::packet::{self, Edge, Ip, Kind, Packet, Unsupported};
 use crate::nat::rewrite::{self, Half};
 use crate::nat::tuple::Endpoint;
 use crate::state::stats::Counter;
@@ -41,8 +41,25 @@ pub(super) fn translate(
     entry: &FlowEntry<V4>,
 ) -> Outcome {
     entry.touch(time::now());
+    if packet.edge != Edge::None {
+        edge(hook, packet.edge, entry);
+    }
     untrack(hook, skb, entry);
     replace(skb, packet, entry.half(), entry.new_end())
+}
+
+/// A connection begins or ends, as far as this packet is to be believed: that decides about the
+/// time for which the flow may be idle, if its policy says so.
+#[cold]
+fn edge(hook: &Hook<'_>, edge: Edge, entry: &FlowEntry<V4>) {
+    let flow = entry.flow();
+    if !flow.owner().expiry.tcp_fin || !flow.set_ending(edge == Edge::End) {
+        return;
+    }
+    if let Some(shard) = hook.net.home_of(flow) {
+        let deadline = hook.net.settings.deadline(flow, time::now());
+        shard.deadlines().hasten(flow, deadline);
+    }
 }
 
 /// Keeps conntrack away from a packet of this flow, unless the setting or the host wants it.

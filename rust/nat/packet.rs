@@ -153,6 +153,19 @@ pub struct Packet<A = V4> {
     pub l4_offset: usize,
     /// How many bytes of the transport header have to be writable.
     pub l4_len: usize,
+    /// Where in its connection it says that it is.
+    pub edge: Edge,
+}
+
+/// What a packet says of its connection. Nobody has checked whether that is true.
+#[derive(Copy, Clone, Eq, PartialEq, Debug)]
+pub enum Edge {
+    /// A TCP segment with SYN.
+    Begin,
+    /// A TCP segment with FIN or RST.
+    End,
+    /// Anything else.
+    None,
 }
 
 /// An ICMP error, and the packet it quotes.
@@ -189,8 +202,14 @@ pub fn classify(bytes: &[u8], ip: &Ip) -> Result<Kind, Malformed> {
     let l4 = bytes.get(ip.header_len..).ok_or(Malformed)?;
     let room = ip.total_len.wrapping_sub(ip.header_len);
     match ip.proto {
-        TCP => Ok(flow(ip, L4::Tcp, tcp(l4, room).ok_or(Malformed)?)),
-        UDP => Ok(flow(ip, L4::Udp, udp(l4, room).ok_or(Malformed)?)),
+        TCP => {
+            let (ports, edge) = tcp(l4, room).ok_or(Malformed)?;
+            Ok(flow(ip, L4::Tcp, ports, edge))
+        }
+        UDP => {
+            let ports = udp(l4, room).ok_or(Malformed)?;
+            Ok(flow(ip, L4::Udp, ports, Edge::None))
+        }
         ICMP => icmp(bytes, l4, ip),
         _ => Ok(Kind::Other(Unsupported::Protocol)),
     }
@@ -221,12 +240,13 @@ fn tuple(ip: &Ip, (src_port, dst_port): Ports) -> Tuple<V4> {
 }
 
 #[inline]
-fn flow(ip: &Ip, l4: L4, ports: Ports) -> Kind {
+fn flow(ip: &Ip, l4: L4, ports: Ports, edge: Edge) -> Kind {
     Kind::Flow(Packet {
         tuple: tuple(ip, ports),
         l4,
         l4_offset: ip.header_len,
         l4_len: l4.len(),
+        edge,
     })
 }
 
@@ -236,13 +256,22 @@ fn ports(l4: &[u8]) -> Option<Ports> {
 }
 
 #[inline]
-fn tcp(l4: &[u8], room: usize) -> Option<Ports> {
+fn tcp(l4: &[u8], room: usize) -> Option<(Ports, Edge)> {
     let l4 = l4.get(..L4::Tcp.len())?;
-    let [offset] = get(l4, 12)?;
+    let [offset, flags] = get(l4, 12)?;
     let header_len = usize::from(offset >> 4).wrapping_mul(4);
     (L4::Tcp.len()..=room).contains(&header_len).then_some(())?;
-    ports(l4)
+    let edge = match flags & (TCP_FIN | TCP_SYN | TCP_RST) {
+        0 => Edge::None,
+        TCP_SYN => Edge::Begin,
+        _ => Edge::End,
+    };
+    Some((ports(l4)?, edge))
 }
+
+const TCP_FIN: u8 = 1;
+const TCP_SYN: u8 = 2;
+const TCP_RST: u8 = 4;
 
 #[inline]
 fn udp(l4: &[u8], room: usize) -> Option<Ports> {
@@ -268,7 +297,7 @@ fn icmp(bytes: &[u8], l4: &[u8], ip: &Ip) -> Result<Kind, Malformed> {
     match kind {
         UNREACHABLE | TIME_EXCEEDED | PARAMETER_PROBLEM => error(bytes, ip),
         _ => Ok(match query(kind, Be16::from_bytes(id)) {
-            Some(ports) => flow(ip, L4::Icmp, ports),
+            Some(ports) => flow(ip, L4::Icmp, ports, Edge::None),
             None => Kind::Other(Unsupported::Protocol),
         }),
     }

@@ -87,6 +87,34 @@ void fastnat_shim_nest_cancel(struct sk_buff *skb, struct nlattr *nest)
 	nla_nest_cancel(skb, nest);
 }
 
+/* Under RCU. */
+bool fastnat_shim_event_wanted(struct net *net, unsigned int group)
+{
+	return genl_has_listeners(&fastnat_nl_family, net, group);
+}
+
+/* Room for any event; the largest has about 150 bytes of attributes. */
+struct sk_buff *fastnat_shim_event_new(u8 cmd, void **head)
+{
+	struct sk_buff *skb = genlmsg_new(256, GFP_ATOMIC);
+
+	if (!skb)
+		return NULL;
+	*head = genlmsg_put(skb, 0, 0, &fastnat_nl_family, 0, cmd);
+	if (!*head) {
+		nlmsg_free(skb);
+		return NULL;
+	}
+	return skb;
+}
+
+void fastnat_shim_event_send(struct net *net, struct sk_buff *skb, void *head,
+			     unsigned int group)
+{
+	genlmsg_end(skb, head);
+	genlmsg_multicast_netns(&fastnat_nl_family, net, skb, 0, group, GFP_ATOMIC);
+}
+
 struct net *fastnat_shim_info_net(const struct genl_info *info)
 {
 	return genl_info_net(info);

@@ -26,6 +26,11 @@ void fastnat_shim_buckets_init(void *first, size_t stride, size_t count)
 	FASTNAT_LOCKS_INIT(first, stride, count);
 }
 
+void fastnat_shim_slots_init(void *first, size_t stride, size_t count)
+{
+	FASTNAT_LOCKS_INIT(first, stride, count);
+}
+
 void fastnat_shim_making_init(void *first, size_t stride, size_t count)
 {
 	FASTNAT_LOCKS_INIT(first, stride, count);
@@ -55,6 +60,11 @@ struct kmem_cache *fastnat_shim_cache_create(const char *name, unsigned int size
 					     unsigned int align)
 {
 	return kmem_cache_create(name, size, align, 0, NULL);
+}
+
+unsigned int fastnat_shim_cache_object_size(struct kmem_cache *cache)
+{
+	return cache ? kmem_cache_size(cache) : 0;
 }
 
 void *fastnat_shim_cache_alloc(struct kmem_cache *cache, int node)

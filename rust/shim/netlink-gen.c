@@ -12,6 +12,26 @@
 #include <uapi/linux/fastnat.h>
 
 /* Integer value ranges */
+static const struct netlink_range_validation fastnat_a_policy_timeout_tcp_range = {
+	.min	= 1ULL,
+	.max	= 2592000ULL,
+};
+
+static const struct netlink_range_validation fastnat_a_policy_timeout_udp_range = {
+	.min	= 1ULL,
+	.max	= 2592000ULL,
+};
+
+static const struct netlink_range_validation fastnat_a_policy_timeout_icmp_range = {
+	.min	= 1ULL,
+	.max	= 2592000ULL,
+};
+
+static const struct netlink_range_validation fastnat_a_binding_lifetime_range = {
+	.min	= 1ULL,
+	.max	= 2592000ULL,
+};
+
 static const struct netlink_range_validation fastnat_a_config_timeout_tcp_range = {
 	.min	= 1ULL,
 	.max	= 2592000ULL,
@@ -25,6 +45,19 @@ static const struct netlink_range_validation fastnat_a_config_timeout_udp_range 
 static const struct netlink_range_validation fastnat_a_config_timeout_icmp_range = {
 	.min	= 1ULL,
 	.max	= 2592000ULL,
+};
+
+static const struct netlink_range_validation fastnat_a_config_buckets_range = {
+	.max	= 134217728ULL,
+};
+
+static const struct netlink_range_validation fastnat_a_config_timeout_tcp_transitory_range = {
+	.min	= 1ULL,
+	.max	= 2592000ULL,
+};
+
+static const struct netlink_range_validation fastnat_a_size_buckets_range = {
+	.max	= 134217728ULL,
 };
 
 /* Common nested types */
@@ -41,7 +74,7 @@ const struct nla_policy fastnat_tuple_nl_policy[FASTNAT_A_TUPLE_DST_PORT + 1] = 
 };
 
 /* FASTNAT_CMD_POLICY_ADD - do */
-static const struct nla_policy fastnat_policy_add_nl_policy[FASTNAT_A_POLICY_TO_PORT_MAX + 1] = {
+static const struct nla_policy fastnat_policy_add_nl_policy[FASTNAT_A_POLICY_TCP_FIN + 1] = {
 	[FASTNAT_A_POLICY_ID] = NLA_POLICY_MIN(NLA_U32, 1),
 	[FASTNAT_A_POLICY_PRIORITY] = { .type = NLA_U32, },
 	[FASTNAT_A_POLICY_ACTION] = NLA_POLICY_MAX(NLA_U32, 4),
@@ -62,6 +95,11 @@ static const struct nla_policy fastnat_policy_add_nl_policy[FASTNAT_A_POLICY_TO_
 	[FASTNAT_A_POLICY_TO_ADDR] = NLA_POLICY_EXACT_LEN(4),
 	[FASTNAT_A_POLICY_TO_PORT_MIN] = { .type = NLA_U16, },
 	[FASTNAT_A_POLICY_TO_PORT_MAX] = { .type = NLA_U16, },
+	[FASTNAT_A_POLICY_EXPIRY] = NLA_POLICY_MAX(NLA_U32, 1),
+	[FASTNAT_A_POLICY_TIMEOUT_TCP] = NLA_POLICY_FULL_RANGE(NLA_U32, &fastnat_a_policy_timeout_tcp_range),
+	[FASTNAT_A_POLICY_TIMEOUT_UDP] = NLA_POLICY_FULL_RANGE(NLA_U32, &fastnat_a_policy_timeout_udp_range),
+	[FASTNAT_A_POLICY_TIMEOUT_ICMP] = NLA_POLICY_FULL_RANGE(NLA_U32, &fastnat_a_policy_timeout_icmp_range),
+	[FASTNAT_A_POLICY_TCP_FIN] = { .type = NLA_FLAG, },
 };
 
 /* FASTNAT_CMD_POLICY_DEL - do */
@@ -96,13 +134,42 @@ static const struct nla_policy fastnat_flow_flush_nl_policy[FASTNAT_A_FLOW_POLIC
 };
 
 /* FASTNAT_CMD_CONFIG_SET - do */
-static const struct nla_policy fastnat_config_set_nl_policy[FASTNAT_A_CONFIG_CONNTRACK + 1] = {
+static const struct nla_policy fastnat_config_set_nl_policy[FASTNAT_A_CONFIG_EVENTS + 1] = {
 	[FASTNAT_A_CONFIG_MAX_FLOWS] = NLA_POLICY_MIN(NLA_U32, 1),
 	[FASTNAT_A_CONFIG_MAX_BINDINGS] = NLA_POLICY_MIN(NLA_U32, 1),
 	[FASTNAT_A_CONFIG_TIMEOUT_TCP] = NLA_POLICY_FULL_RANGE(NLA_U32, &fastnat_a_config_timeout_tcp_range),
 	[FASTNAT_A_CONFIG_TIMEOUT_UDP] = NLA_POLICY_FULL_RANGE(NLA_U32, &fastnat_a_config_timeout_udp_range),
 	[FASTNAT_A_CONFIG_TIMEOUT_ICMP] = NLA_POLICY_FULL_RANGE(NLA_U32, &fastnat_a_config_timeout_icmp_range),
 	[FASTNAT_A_CONFIG_CONNTRACK] = NLA_POLICY_MAX(NLA_U32, 1),
+	[FASTNAT_A_CONFIG_BUCKETS] = NLA_POLICY_FULL_RANGE(NLA_U32, &fastnat_a_config_buckets_range),
+	[FASTNAT_A_CONFIG_TIMEOUT_TCP_TRANSITORY] = NLA_POLICY_FULL_RANGE(NLA_U32, &fastnat_a_config_timeout_tcp_transitory_range),
+	[FASTNAT_A_CONFIG_NUMA] = NLA_POLICY_MAX(NLA_U32, 1),
+	[FASTNAT_A_CONFIG_EVENTS] = NLA_POLICY_MAX(NLA_U32, 1),
+};
+
+/* FASTNAT_CMD_BINDING_ADD - do */
+static const struct nla_policy fastnat_binding_add_nl_policy[FASTNAT_A_BINDING_LIFETIME + 1] = {
+	[FASTNAT_A_BINDING_POLICY] = { .type = NLA_U32, },
+	[FASTNAT_A_BINDING_PROTO] = { .type = NLA_U8, },
+	[FASTNAT_A_BINDING_INSIDE_ADDR] = NLA_POLICY_EXACT_LEN(4),
+	[FASTNAT_A_BINDING_INSIDE_PORT] = { .type = NLA_U16, },
+	[FASTNAT_A_BINDING_OUTSIDE_ADDR] = NLA_POLICY_EXACT_LEN(4),
+	[FASTNAT_A_BINDING_OUTSIDE_PORT] = { .type = NLA_U16, },
+	[FASTNAT_A_BINDING_LIFETIME] = NLA_POLICY_FULL_RANGE(NLA_U32, &fastnat_a_binding_lifetime_range),
+};
+
+/* FASTNAT_CMD_BINDING_DEL - do */
+static const struct nla_policy fastnat_binding_del_nl_policy[FASTNAT_A_BINDING_OUTSIDE_PORT + 1] = {
+	[FASTNAT_A_BINDING_PROTO] = { .type = NLA_U8, },
+	[FASTNAT_A_BINDING_OUTSIDE_ADDR] = NLA_POLICY_EXACT_LEN(4),
+	[FASTNAT_A_BINDING_OUTSIDE_PORT] = { .type = NLA_U16, },
+};
+
+/* FASTNAT_CMD_SIZE_GET - do */
+static const struct nla_policy fastnat_size_get_nl_policy[FASTNAT_A_SIZE_BUCKETS + 1] = {
+	[FASTNAT_A_SIZE_MAX_FLOWS] = NLA_POLICY_MIN(NLA_U32, 1),
+	[FASTNAT_A_SIZE_MAX_BINDINGS] = NLA_POLICY_MIN(NLA_U32, 1),
+	[FASTNAT_A_SIZE_BUCKETS] = NLA_POLICY_FULL_RANGE(NLA_U32, &fastnat_a_size_buckets_range),
 };
 
 /* Ops table for fastnat */
@@ -111,7 +178,7 @@ static const struct genl_split_ops fastnat_nl_ops[] = {
 		.cmd		= FASTNAT_CMD_POLICY_ADD,
 		.doit		= fastnat_nl_policy_add_doit,
 		.policy		= fastnat_policy_add_nl_policy,
-		.maxattr	= FASTNAT_A_POLICY_TO_PORT_MAX,
+		.maxattr	= FASTNAT_A_POLICY_TCP_FIN,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
@@ -183,9 +250,41 @@ static const struct genl_split_ops fastnat_nl_ops[] = {
 		.cmd		= FASTNAT_CMD_CONFIG_SET,
 		.doit		= fastnat_nl_config_set_doit,
 		.policy		= fastnat_config_set_nl_policy,
-		.maxattr	= FASTNAT_A_CONFIG_CONNTRACK,
+		.maxattr	= FASTNAT_A_CONFIG_EVENTS,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
+	{
+		.cmd		= FASTNAT_CMD_BINDING_ADD,
+		.doit		= fastnat_nl_binding_add_doit,
+		.policy		= fastnat_binding_add_nl_policy,
+		.maxattr	= FASTNAT_A_BINDING_LIFETIME,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= FASTNAT_CMD_BINDING_DEL,
+		.doit		= fastnat_nl_binding_del_doit,
+		.policy		= fastnat_binding_del_nl_policy,
+		.maxattr	= FASTNAT_A_BINDING_OUTSIDE_PORT,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= FASTNAT_CMD_SIZE_GET,
+		.doit		= fastnat_nl_size_get_doit,
+		.policy		= fastnat_size_get_nl_policy,
+		.maxattr	= FASTNAT_A_SIZE_BUCKETS,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd	= FASTNAT_CMD_TABLE_GET,
+		.dumpit	= fastnat_nl_table_get_dumpit,
+		.flags	= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DUMP,
+	},
+};
+
+static const struct genl_multicast_group fastnat_nl_mcgrps[] = {
+	[FASTNAT_NLGRP_LIMIT] = { "limit", .flags = GENL_MCAST_CAP_NET_ADMIN, },
+	[FASTNAT_NLGRP_BINDING] = { "binding", .flags = GENL_MCAST_CAP_NET_ADMIN, },
+	[FASTNAT_NLGRP_FLOW] = { "flow", .flags = GENL_MCAST_CAP_NET_ADMIN, },
 };
 
 struct genl_family fastnat_nl_family __ro_after_init = {
@@ -196,4 +295,6 @@ struct genl_family fastnat_nl_family __ro_after_init = {
 	.module		= THIS_MODULE,
 	.split_ops	= fastnat_nl_ops,
 	.n_split_ops	= ARRAY_SIZE(fastnat_nl_ops),
+	.mcgrps		= fastnat_nl_mcgrps,
+	.n_mcgrps	= ARRAY_SIZE(fastnat_nl_mcgrps),
 };

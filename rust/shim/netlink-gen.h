@@ -33,6 +33,17 @@ int fastnat_nl_binding_get_dumpit(struct sk_buff *skb,
 int fastnat_nl_stats_get_doit(struct sk_buff *skb, struct genl_info *info);
 int fastnat_nl_config_get_doit(struct sk_buff *skb, struct genl_info *info);
 int fastnat_nl_config_set_doit(struct sk_buff *skb, struct genl_info *info);
+int fastnat_nl_binding_add_doit(struct sk_buff *skb, struct genl_info *info);
+int fastnat_nl_binding_del_doit(struct sk_buff *skb, struct genl_info *info);
+int fastnat_nl_size_get_doit(struct sk_buff *skb, struct genl_info *info);
+int fastnat_nl_table_get_dumpit(struct sk_buff *skb,
+				struct netlink_callback *cb);
+
+enum {
+	FASTNAT_NLGRP_LIMIT,
+	FASTNAT_NLGRP_BINDING,
+	FASTNAT_NLGRP_FLOW,
+};
 
 extern struct genl_family fastnat_nl_family;
 

@@ -13,3 +13,8 @@ void fastnat_shim_work_queue(struct delayed_work *work, unsigned long ticks)
 {
 	queue_delayed_work(system_dfl_wq, work, ticks);
 }
+
+void fastnat_shim_work_wake(struct delayed_work *work)
+{
+	mod_delayed_work(system_dfl_wq, work, 0);
+}

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What only the control path touches: the policies and pools of record, and what runs for them.
+//! What only the control path touches: the policies and pools of record, and the hooks.
 
 use super::policy::{self, Entry, List, Snapshot, Unbuilt};
 use super::pool::{Name, Pool};
-use super::sweep::Sweep;
 use super::Net;
 use crate::sys::hook::Hooks;
-use crate::sys::time;
-use crate::sys::work::Periodic;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::Ordering;
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
@@ -17,16 +14,10 @@ use kernel::sync::Arc;
 pub(crate) struct Control {
     policies: List,
     pools: KVec<Arc<Pool>>,
-    running: Option<Running>,
+    running: Option<Hooks<Net>>,
     last_policy: u32,
     last_realm: u64,
     generation: u32,
-}
-
-/// What runs while there are policies. Fields drop in this order.
-pub(crate) struct Running {
-    hooks: Hooks<Net>,
-    _sweeps: KVec<Periodic<Sweep>>,
 }
 
 /// Why a change was refused.
@@ -75,6 +66,11 @@ impl Control {
         &self.policies
     }
 
+    /// The policy of an id.
+    pub(crate) fn policy(&self, id: u32) -> Option<&Arc<Entry>> {
+        self.policies.iter().find(|entry| entry.policy.id == id)
+    }
+
     /// The pools, in the order in which they were added.
     pub(crate) fn pools(&self) -> &KVec<Arc<Pool>> {
         &self.pools
@@ -117,7 +113,7 @@ impl Control {
         }
         let snapshot = Snapshot::build(&list)?;
         if self.running.is_none() {
-            self.running = Some(Running::start(net).map_err(Refused::Hooks)?);
+            self.running = Some(Hooks::register(&net.net, net.clone()).map_err(Refused::Hooks)?);
         }
         drop(net.rules.replace(Some(snapshot)));
         if let Some(pool) = entry.pool() {
@@ -141,6 +137,7 @@ impl Control {
         };
         // When this returns, no packet makes a flow by the old policies any more.
         drop(net.rules.replace(snapshot));
+        net.end_leases(|binding| binding.owner().id == id);
         net.flush(|flow| flow.owner().id == id);
         if list.is_empty() {
             self.running = None;
@@ -180,32 +177,12 @@ impl Control {
 
     pub(super) fn disable_hooks(&self) {
         if let Some(running) = &self.running {
-            running.hooks.disable();
+            running.disable();
         }
     }
 
     /// What runs, to be dropped by the caller without the mutex.
-    pub(super) fn shut(&mut self) -> Option<Running> {
+    pub(super) fn shut(&mut self) -> Option<Hooks<Net>> {
         self.running.take()
-    }
-}
-
-impl Running {
-    fn start(net: &Arc<Net>) -> Result<Self> {
-        let mut sweeps = KVec::new();
-        for shard in &net.shards {
-            let sweep = Sweep {
-                shard: shard.clone(),
-                settings: net.settings.clone(),
-                stats: net.stats.clone(),
-                next: AtomicUsize::new(0),
-            };
-            let sweep = Periodic::start(Arc::new(sweep, GFP_KERNEL)?, time::hz())?;
-            sweeps.push(sweep, GFP_KERNEL)?;
-        }
-        Ok(Self {
-            hooks: Hooks::register(&net.net, net.clone())?,
-            _sweeps: sweeps,
-        })
     }
 }

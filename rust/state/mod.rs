@@ -4,11 +4,13 @@
 
 pub(crate) mod control;
 pub(crate) mod defaults;
+pub(crate) mod describe;
+pub(crate) mod events;
+mod keeper;
 mod net;
 pub(crate) mod policy;
 pub(crate) mod pool;
 pub(crate) mod settings;
 pub(crate) mod stats;
-mod sweep;
 
 pub(crate) use net::Net;

@@ -3,23 +3,27 @@
 //! The root of a namespace's state.
 
 use super::control::Control;
-use super::defaults;
+use super::defaults::FEWEST_BUCKETS;
+use super::events::Events;
+use super::keeper::{Calm, Keeper};
 use super::policy::{is_masquerade, Snapshot};
 use super::settings::Settings;
 use super::stats::{Counter, Stats};
 use crate::nat::addr::V4;
-use crate::nat::hash::Key;
 use crate::nat::ports;
 use crate::nat::tuple::{Endpoint, Side, Tuple};
 use crate::sys::node::Nodes;
 use crate::sys::pernet::NetRef;
 use crate::sys::rcu::{self, Published, Rcu};
 use crate::sys::time;
+use crate::sys::work::Periodic;
 use crate::table::binding::Binding;
 use crate::table::flow::{Flow, FlowEntry};
+use crate::table::hash::Cursor;
 use crate::table::making::Making;
 use crate::table::ports::PortMaps;
 use crate::table::shard::{Count, Place, Shard};
+use crate::table::Watch;
 use core::sync::atomic::Ordering;
 use kernel::prelude::*;
 use kernel::sync::{new_mutex, Arc, Mutex};
@@ -31,10 +35,12 @@ pub(crate) struct Net {
     pub(crate) net: NetRef,
     /// The nodes its shards lie on.
     pub(crate) nodes: Nodes,
+    /// What is done for the shards in the background. Drops before what it works on.
+    keepers: KVec<Periodic<Keeper>>,
     /// The tables, one shard a node.
     pub(crate) shards: KVec<Arc<Shard<V4>>>,
     /// Which outside ports are in use.
-    pub(crate) ports: PortMaps<V4>,
+    pub(crate) ports: Arc<PortMaps<V4>>,
     /// Keeps two CPUs from making the same binding.
     pub(crate) making: Making,
     /// The policies, as the packet path sees them.
@@ -43,6 +49,8 @@ pub(crate) struct Net {
     pub(crate) settings: Arc<Settings>,
     /// The counters.
     pub(crate) stats: Arc<Stats>,
+    /// Who is told what happens.
+    pub(crate) events: Arc<Events>,
     /// What only the control path touches.
     #[pin]
     pub(crate) control: Mutex<Control>,
@@ -52,32 +60,75 @@ impl Net {
     /// The state of a namespace without policies. Sleeps.
     pub(crate) fn new(net: NetRef) -> Result<Arc<Self>> {
         let nodes = Nodes::new()?;
-        let buckets = defaults::buckets(nodes.ids().len());
-        let key = || Key(rcu::random64(), rcu::random64());
-        let mut shards = KVec::new();
-        for node in nodes.ids() {
-            let shard = Arc::new(Shard::new(*node, buckets, key())?, GFP_KERNEL)?;
-            shards.push(shard, GFP_KERNEL)?;
-        }
-        let first = nodes.ids().first().copied().unwrap_or(0);
-        let ports = PortMaps::new(first, key())?;
-        let making = Making::new(first)?;
         let settings = Arc::new(Settings::new(), GFP_KERNEL)?;
         let stats = Arc::new(Stats::new()?, GFP_KERNEL)?;
+        let events = Events::new(net.share(), settings.clone(), stats.clone());
+        let events = Arc::new(events, GFP_KERNEL)?;
+        let buckets = match settings.buckets.load(Ordering::Relaxed) {
+            0 => FEWEST_BUCKETS,
+            fixed => fixed as usize,
+        };
+        let mut shards = KVec::new();
+        for node in nodes.ids() {
+            let watch: Arc<dyn Watch<V4>> = events.clone();
+            let shard = Shard::new(*node, buckets, watch)?;
+            shards.push(Arc::new(shard, GFP_KERNEL)?, GFP_KERNEL)?;
+        }
+        let first = nodes.ids().first().copied().unwrap_or(0);
+        let ports = Arc::new(PortMaps::new(first)?, GFP_KERNEL)?;
+        let mut keepers = KVec::new();
+        for shard in &shards {
+            let keeper = Keeper {
+                shard: shard.clone(),
+                ports: ports.clone(),
+                settings: settings.clone(),
+                stats: stats.clone(),
+                nodes: shards.len(),
+                flows: Calm::new(),
+                bindings: Calm::new(),
+            };
+            let keeper = Periodic::new(Arc::new(keeper, GFP_KERNEL)?)?;
+            keepers.push(keeper, GFP_KERNEL)?;
+        }
+        let making = Making::new(first)?;
         Arc::pin_init(
             pin_init!(Self {
                 net,
                 nodes,
+                keepers,
                 shards,
                 ports,
                 making,
                 rules: Published::empty(),
                 settings,
                 stats,
+                events,
                 control <- new_mutex!(Control::new(), "fastnat_control"),
             }),
             GFP_KERNEL,
         )
+    }
+
+    /// Bytes of a namespace, without tables, port maps and policies.
+    pub(crate) fn bytes(nodes: usize) -> u64 {
+        let fixed = core::mem::size_of::<Self>() + Making::BYTES + PortMaps::<V4>::BYTES;
+        let shards = Shard::<V4>::BYTES.saturating_mul(nodes);
+        fixed.saturating_add(shards) as u64
+    }
+
+    /// Something was made in the shard of a node: its keeper has to know, if it sleeps or the
+    /// tables should grow.
+    #[inline]
+    pub(crate) fn made(&self, node: usize) {
+        let wakes = |shard: &Arc<Shard<V4>>| shard.wakes() || shard.is_tight(time::now());
+        if self.shards.get(node).is_some_and(wakes) {
+            self.keepers.get(node).into_iter().for_each(Periodic::wake);
+        }
+    }
+
+    /// Lets the keepers see to changed settings at once.
+    pub(crate) fn wake_keepers(&self) {
+        self.keepers.iter().for_each(Periodic::wake);
     }
 
     /// The namespace goes: hooks off. Called once, a grace period before `exit`.
@@ -89,38 +140,98 @@ impl Net {
     pub(crate) fn exit(&self) {
         let held = self.control.lock().shut();
         drop(held);
+        self.end_leases(|_| true);
         self.flush(|_| true);
     }
 
     /// An address went away: what masquerades with it ends.
     pub(crate) fn address_lost(&self, addr: V4) {
-        self.flush(|flow| {
-            flow.binding().is_some_and(|binding| {
-                is_masquerade(binding.realm()) && binding.outside().addr == addr
-            })
+        let lost = |binding: &Binding<V4>| {
+            is_masquerade(binding.realm()) && binding.outside().addr == addr
+        };
+        self.end_leases(lost);
+        self.flush(|flow| flow.binding().is_some_and(|held| lost(held)));
+    }
+
+    /// Changes when a table is resized.
+    pub(crate) fn arrays(&self) -> u32 {
+        let shards = self.shards.iter();
+        let counts = shards.map(|shard| {
+            shard
+                .flows()
+                .arrays()
+                .wrapping_add(shard.bindings().arrays())
         });
+        counts.fold(0, u32::wrapping_add)
+    }
+
+    /// Ends the leases of all bindings that `wanted` picks. Process context.
+    pub(crate) fn end_leases(&self, wanted: impl Fn(&Binding<V4>) -> bool) {
+        if self
+            .shards
+            .iter()
+            .all(|shard| shard.lease_count().get() == 0)
+        {
+            return;
+        }
+        self.each_binding(|binding, rcu| {
+            if let Some(lease) = binding.lease(rcu).filter(|_| wanted(binding)) {
+                lease.end(rcu);
+            }
+        });
+    }
+
+    /// Calls `visit` with every binding. Process context.
+    pub(crate) fn each_binding(&self, mut visit: impl FnMut(&Binding<V4>, Rcu<'_>)) {
+        for shard in self
+            .shards
+            .iter()
+            .filter(|shard| shard.binding_count().get() != 0)
+        {
+            let mut cursor = Cursor::default();
+            while rcu::read(|rcu| {
+                shard.step_bindings(&mut cursor, rcu, |binding| visit(binding, rcu))
+            }) {
+                time::breathe(cursor.index);
+            }
+        }
+    }
+
+    /// Calls `visit` with every flow and the shard that it is in. Process context.
+    fn each_flow(&self, mut visit: impl FnMut(&Shard<V4>, &Flow<V4>, Rcu<'_>)) {
+        for shard in self
+            .shards
+            .iter()
+            .filter(|shard| shard.flow_count().get() != 0)
+        {
+            let mut cursor = Cursor::default();
+            while rcu::read(|rcu| {
+                shard.step_flows(&mut cursor, rcu, |flow| visit(shard, flow, rcu))
+            }) {
+                time::breathe(cursor.index);
+            }
+        }
     }
 
     /// Removes all flows that `wanted` picks, counts and returns them. Process context.
     pub(crate) fn flush(&self, wanted: impl Fn(&Flow<V4>) -> bool) -> u32 {
         let mut removed = 0u32;
-        for shard in &self.shards {
-            if shard.flow_count().get() == 0 {
-                continue;
+        self.each_flow(|shard, flow, rcu| {
+            if wanted(flow) && shard.remove_flow(flow, rcu) {
+                self.count(Counter::FlowsFlushed);
+                removed = removed.saturating_add(1);
             }
-            for index in 0..shard.buckets() {
-                time::breathe(index);
-                rcu::read(|rcu| {
-                    shard.visit_flows(index, rcu, |flow| {
-                        if wanted(flow) && shard.remove_flow(flow) {
-                            self.count(Counter::FlowsFlushed);
-                            removed = removed.saturating_add(1);
-                        }
-                    });
-                });
-            }
-        }
+        });
         removed
+    }
+
+    /// Timeouts have changed: what expires earlier now is looked at earlier. Process context.
+    pub(crate) fn hasten(&self) {
+        let now = time::now();
+        self.each_flow(|shard, flow, _| {
+            let deadline = self.settings.deadline(flow, now);
+            shard.deadlines().hasten(flow, deadline);
+        });
     }
 
     /// The shard that a flow lives in: where its outside port is at home.
@@ -133,9 +244,9 @@ impl Net {
     }
 
     /// Removes one flow, on whatever node it is.
-    pub(crate) fn remove(&self, flow: &Flow<V4>) {
+    pub(crate) fn remove(&self, flow: &Flow<V4>, rcu: Rcu<'_>) {
         let shard = self.home_of(flow);
-        if shard.is_some_and(|shard| shard.remove_flow(flow)) {
+        if shard.is_some_and(|shard| shard.remove_flow(flow, rcu)) {
             self.count(Counter::FlowsFlushed);
         }
     }

@@ -73,6 +73,15 @@ impl Pool {
         lens.fold(0, u64::saturating_add)
     }
 
+    /// Is this one of its addresses?
+    pub(crate) fn contains(&self, addr: V4) -> bool {
+        let one = AddrRange {
+            min: addr,
+            max: addr,
+        };
+        self.ranges.iter().any(|range| range.overlaps(&one))
+    }
+
     /// The address at `index`, counted through all ranges.
     pub(crate) fn address(&self, mut index: u64) -> Option<V4> {
         for range in &self.ranges {

@@ -3,9 +3,12 @@
 //! What `config` reads and sets.
 
 use super::defaults;
-use crate::nat::time::Ticks;
+use crate::nat::addr::V4;
+use crate::nat::time::{Deadline, Instant, Ticks};
 use crate::nat::tuple::{TCP, UDP};
 use crate::sys::time;
+use crate::table::flow::Flow;
+use crate::table::Expiry;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// The settings of a namespace. Each is read and written on its own.
@@ -14,37 +17,66 @@ pub(crate) struct Settings {
     pub(crate) max_flows: AtomicU32,
     /// Limit of bindings.
     pub(crate) max_bindings: AtomicU32,
+    /// Buckets of each table of a node; 0 is automatic.
+    pub(crate) buckets: AtomicU32,
     /// Seconds of silence after which a TCP flow expires.
     pub(crate) timeout_tcp: AtomicU32,
+    /// The same for one in which a FIN or RST has passed, if its policy says so.
+    pub(crate) timeout_tcp_transitory: AtomicU32,
     /// Seconds of silence after which a UDP flow expires.
     pub(crate) timeout_udp: AtomicU32,
     /// Seconds of silence after which an ICMP flow expires.
     pub(crate) timeout_icmp: AtomicU32,
     /// Does conntrack see translated packets?
     pub(crate) tracked: AtomicBool,
+    /// Are flows looked for on this CPU's node alone?
+    pub(crate) local: AtomicBool,
+    /// Are events of flows sent?
+    pub(crate) flow_events: AtomicBool,
 }
 
 impl Settings {
-    /// The defaults: RFC 5382 REQ-5 (2 h 4 min), RFC 4787 REQ-5 (5 min), RFC 5508 REQ-2 (60 s).
+    /// The defaults: RFC 5382 REQ-5 (2 h 4 min, 4 min), RFC 4787 REQ-5 (5 min), RFC 5508 REQ-2
+    /// (60 s).
     pub(crate) fn new() -> Self {
         Self {
             max_flows: AtomicU32::new(defaults::max_flows()),
             max_bindings: AtomicU32::new(defaults::max_bindings()),
+            buckets: AtomicU32::new(defaults::buckets()),
             timeout_tcp: AtomicU32::new(7440),
+            timeout_tcp_transitory: AtomicU32::new(240),
             timeout_udp: AtomicU32::new(300),
             timeout_icmp: AtomicU32::new(60),
             tracked: AtomicBool::new(false),
+            local: AtomicBool::new(false),
+            flow_events: AtomicBool::new(false),
         }
     }
 
-    /// How long a flow of this protocol may be idle.
-    pub(crate) fn timeout(&self, proto: u8) -> Ticks {
-        let setting = match proto {
-            TCP => &self.timeout_tcp,
-            UDP => &self.timeout_udp,
-            _ => &self.timeout_icmp,
+    /// How long what lives by a policy may be idle, or lives.
+    pub(crate) fn timeout(&self, proto: u8, expiry: &Expiry) -> Ticks {
+        let (own, setting) = match proto {
+            TCP => (expiry.tcp, &self.timeout_tcp),
+            UDP => (expiry.udp, &self.timeout_udp),
+            _ => (expiry.icmp, &self.timeout_icmp),
         };
-        time::seconds(setting.load(Ordering::Relaxed))
+        time::seconds(match own {
+            0 => setting.load(Ordering::Relaxed),
+            own => own,
+        })
+    }
+
+    /// When a flow expires, if no packet passes.
+    pub(crate) fn deadline(&self, flow: &Flow<V4>, now: Instant) -> Deadline {
+        if let Some(until) = flow.until() {
+            return until;
+        }
+        let mut timeout = self.timeout(flow.tuple().proto, &flow.owner().expiry);
+        if flow.is_ending() {
+            let transitory = self.timeout_tcp_transitory.load(Ordering::Relaxed);
+            timeout = timeout.min(time::seconds(transitory));
+        }
+        flow.last_seen(now).plus(timeout)
     }
 
     /// Is conntrack kept away from translated packets?

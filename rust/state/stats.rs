@@ -33,6 +33,12 @@ counters! {
     FlowsFlushed = FASTNAT_A_STATS_FLOWS_FLUSHED,
     /// A binding was made.
     BindingsCreated = FASTNAT_A_STATS_BINDINGS_CREATED,
+    /// A binding has gone.
+    BindingsEnded = FASTNAT_A_STATS_BINDINGS_ENDED,
+    /// A table was given other buckets.
+    Resizes = FASTNAT_A_STATS_RESIZES,
+    /// An event could not be sent.
+    EventsLost = FASTNAT_A_STATS_EVENTS_LOST,
     /// A flow was found in the table of another node.
     RemoteHits = FASTNAT_A_STATS_REMOTE_HITS,
     /// A flow between two inside hosts was made.
@@ -65,6 +71,8 @@ counters! {
     DropIcmpNoFlow = FASTNAT_A_STATS_DROP_ICMP_NO_FLOW,
     /// An ICMP error with a wrong checksum.
     DropIcmpChecksum = FASTNAT_A_STATS_DROP_ICMP_CHECKSUM,
+    /// A bucket of the table has as many entries as it may have.
+    DropChain = FASTNAT_A_STATS_DROP_CHAIN,
 }
 
 /// The counters of a namespace.

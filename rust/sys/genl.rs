@@ -5,6 +5,7 @@
 //! The kernel has checked a request against the policy that is generated from the specification
 //! before it gets here; what is checked here is what the policy cannot say.
 
+use super::event;
 use super::ffi;
 use super::msg::{Attr, Attrs, Message};
 use super::pernet::NetRef;
@@ -24,12 +25,14 @@ impl Family {
     pub(crate) fn register() -> Result<Self> {
         // SAFETY: The family is static and complete.
         kernel::error::to_result(unsafe { ffi::fastnat_shim_genl_register() })?;
+        event::open();
         Ok(Self(()))
     }
 }
 
 impl Drop for Family {
     fn drop(&mut self) {
+        event::close();
         // SAFETY: Registered. Waits for requests that run.
         unsafe { ffi::fastnat_shim_genl_unregister() };
     }

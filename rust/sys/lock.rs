@@ -2,7 +2,7 @@
 
 //! Spinlocks that exclude softirqs, for arrays of many.
 //!
-//! Lock order: of two of these, the one at the lower address first.
+//! The order in which several are taken is that of their users; see `table::hash`.
 
 use super::ffi;
 use kernel::bindings;
@@ -15,6 +15,8 @@ pub(crate) enum Class {
     Making,
     /// See `table::hash`.
     Bucket,
+    /// See `table::wheel`.
+    Slot,
 }
 
 /// A spinlock that guards what lies beside it.
@@ -40,6 +42,7 @@ impl BhLock {
                 let init = match class {
                     Class::Making => ffi::fastnat_shim_making_init,
                     Class::Bucket => ffi::fastnat_shim_buckets_init,
+                    Class::Slot => ffi::fastnat_shim_slots_init,
                 };
                 init(first.cast(), core::mem::size_of::<T>(), array.len());
             }
@@ -58,6 +61,25 @@ impl BhLock {
 /// The lock is held.
 pub(crate) struct BhGuard<'a>(&'a BhLock, NotThreadSafe);
 
+impl BhGuard<'_> {
+    /// Takes another lock of the same class. The caller keeps the order.
+    pub(crate) fn nested<'b>(&'b self, lock: &'b BhLock) -> Nested<'b> {
+        // SAFETY: The lock is initialised: see `init_all`.
+        unsafe { ffi::fastnat_shim_lock_second(lock.0.get()) };
+        Nested(lock, NotThreadSafe)
+    }
+}
+
+/// A second lock is held, inside another.
+pub(crate) struct Nested<'a>(&'a BhLock, NotThreadSafe);
+
+impl Drop for Nested<'_> {
+    fn drop(&mut self) {
+        // SAFETY: Taken by `BhGuard::nested`.
+        unsafe { ffi::fastnat_shim_unlock(self.0 .0.get()) };
+    }
+}
+
 impl Drop for BhGuard<'_> {
     #[inline]
     fn drop(&mut self) {
@@ -66,7 +88,7 @@ impl Drop for BhGuard<'_> {
     }
 }
 
-/// Two locks are held, or one if both are the same.
+/// Two locks are held, or one.
 pub(crate) struct BhPair<'a> {
     first: &'a BhLock,
     second: Option<&'a BhLock>,
@@ -74,15 +96,10 @@ pub(crate) struct BhPair<'a> {
 }
 
 impl<'a> BhPair<'a> {
-    /// Takes both in address order.
+    /// Takes `first`, then `second`. The caller keeps the order of its locks.
     #[inline]
-    pub(crate) fn lock(a: &'a BhLock, b: &'a BhLock) -> Self {
-        let (first, second) = match (a.0.get() as usize).cmp(&(b.0.get() as usize)) {
-            core::cmp::Ordering::Less => (a, Some(b)),
-            core::cmp::Ordering::Equal => (a, None),
-            core::cmp::Ordering::Greater => (b, Some(a)),
-        };
-        // SAFETY: The locks are initialised, and taken in address order.
+    pub(crate) fn lock(first: &'a BhLock, second: Option<&'a BhLock>) -> Self {
+        // SAFETY: The locks are initialised: see `init_all`.
         unsafe {
             ffi::fastnat_shim_lock_bh(first.0.get());
             if let Some(second) = second {

@@ -4,6 +4,7 @@
 
 pub(crate) mod counters;
 pub(crate) mod dev;
+pub(crate) mod event;
 mod ffi;
 pub(crate) mod genl;
 pub(crate) mod hook;

@@ -144,6 +144,11 @@ impl Message<'_> {
         kernel::error::to_result(unsafe { bindings::nla_put(self.skb, kind as i32, len, data) })
     }
 
+    /// Adds an attribute that says yes by being there.
+    pub(crate) fn flag(&mut self, kind: u32) -> Result {
+        self.bytes(kind, &[])
+    }
+
     /// Adds a number of 8 bits.
     pub(crate) fn u8(&mut self, kind: u32, value: u8) -> Result {
         self.bytes(kind, &[value])

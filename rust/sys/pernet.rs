@@ -39,6 +39,11 @@ impl NetRef {
         Self(net)
     }
 
+    /// Another one of the same namespace, for a part of its state.
+    pub(crate) fn share(&self) -> Self {
+        Self(self.0)
+    }
+
     pub(super) fn as_ptr(&self) -> *mut bindings::net {
         self.0
     }

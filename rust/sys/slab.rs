@@ -42,6 +42,20 @@ impl<T> Cache<T> {
         unsafe { bindings::kmem_cache_destroy(cache) };
     }
 
+    /// Bytes of an object, as the cache lays them out.
+    pub(crate) fn object_bytes(&self) -> u32 {
+        // SAFETY: Null or a cache, which exists while the module is loaded.
+        unsafe { ffi::fastnat_shim_cache_object_size(self.0.load(Ordering::Acquire)) }
+    }
+
+    /// Bytes of whole pages that so many objects take, packed.
+    pub(crate) fn memory(&self, objects: u64) -> u64 {
+        const PAGE: u64 = 1 << bindings::PAGE_SHIFT;
+        let bytes = u64::from(self.object_bytes());
+        let per_page = PAGE.checked_div(bytes).unwrap_or(1).max(1);
+        objects.div_ceil(per_page).saturating_mul(PAGE)
+    }
+
     /// Moves `value` into memory of `node`, or gives it back if there is none. Never sleeps.
     pub(crate) fn alloc(&self, value: T, node: i32) -> core::result::Result<NonNull<T>, T> {
         let cache = self.0.load(Ordering::Acquire);

@@ -3,7 +3,7 @@
 //! The clock of the tables: jiffies, cut to 32 bits.
 
 use super::ffi;
-use crate::nat::time::{Instant, Ticks};
+use crate::nat::time::{Grain, Instant, Ticks};
 
 /// Now.
 #[inline]
@@ -29,4 +29,10 @@ pub(crate) fn breathe(index: usize) {
 /// A duration of whole seconds.
 pub(crate) fn seconds(secs: u32) -> Ticks {
     Ticks::from_secs(secs, hz())
+}
+
+/// The grain of deadlines: about a second.
+#[inline]
+pub(crate) fn grain() -> Grain {
+    Grain::at_least(hz())
 }

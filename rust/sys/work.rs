@@ -10,8 +10,9 @@ use kernel::types::Opaque;
 
 /// What is done again and again, in process context.
 pub(crate) trait Task: Send + Sync {
-    /// Does a bounded slice of the work; returns the ticks until the next.
-    fn run(&self) -> u32;
+    /// Does a bounded slice of the work; returns the ticks until the next, or nothing to wait for
+    /// [`Periodic::wake`].
+    fn run(&self) -> Option<u32>;
 }
 
 #[repr(C)]
@@ -33,18 +34,23 @@ unsafe impl<T: Task> Send for Periodic<T> {}
 unsafe impl<T: Task> Sync for Periodic<T> {}
 
 impl<T: Task> Periodic<T> {
-    /// Starts the task; its first run is `ticks` away.
-    pub(crate) fn start(task: Arc<T>, ticks: u32) -> Result<Self> {
+    /// The task, not running until it is woken.
+    pub(crate) fn new(task: Arc<T>) -> Result<Self> {
         let work = Opaque::uninit();
         let job = KBox::new(Job { work, task }, GFP_KERNEL)?;
         let work = job.work.get();
         // SAFETY: The box does not move; `run::<T>` fits its layout.
         unsafe {
             ffi::fastnat_shim_work_init(work, Some(run::<T>));
-            ffi::fastnat_shim_work_queue(work, ticks as usize);
         }
         // INVARIANT: Initialised just now.
         Ok(Self(job))
+    }
+
+    /// Lets the task run as soon as possible. Any context.
+    pub(crate) fn wake(&self) {
+        // SAFETY: By the invariant.
+        unsafe { ffi::fastnat_shim_work_wake(self.0.work.get()) };
     }
 }
 
@@ -63,7 +69,8 @@ unsafe extern "C" fn run<T: Task>(work: *mut bindings::work_struct) {
     // SAFETY: `work_struct` is the first field of `delayed_work`, which is that of the job, and
     // `Periodic` waits for us before it frees the job.
     let job = unsafe { &*job };
-    let ticks = job.task.run();
-    // SAFETY: Initialised by `Periodic::start`.
-    unsafe { ffi::fastnat_shim_work_queue(job.work.get(), ticks as usize) };
+    if let Some(ticks) = job.task.run() {
+        // SAFETY: Initialised by `Periodic::new`.
+        unsafe { ffi::fastnat_shim_work_queue(job.work.get(), ticks as usize) };
+    }
 }

@@ -6,15 +6,17 @@
 //! holder unlinks it, frees its port, and leaves the memory to RCU.
 
 use super::hash::{Entry, Link};
+use super::lease::Lease;
 use super::ports::{Claim, PortMap};
 use super::shard::Shard;
 use super::{Family, Owner};
 use crate::nat::addr::Be16;
+use crate::nat::time::Deadline;
 use crate::nat::tuple::{BindKey, Endpoint, Side};
-use crate::sys::rcu::{self, Head};
+use crate::sys::rcu::{self, Head, Rcu};
 use core::mem::ManuallyDrop;
 use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use kernel::bindings::callback_head;
 use kernel::sync::Arc;
 
@@ -49,9 +51,11 @@ pub(crate) struct Binding<A: Family> {
     sides: [BindEntry<A>; 2],
     realm: u64,
     holders: AtomicU32,
+    until: Deadline,
     owner: Arc<Owner>,
     home: *const Shard<A>,
     ports: *const PortMap<A>,
+    lease: AtomicPtr<Lease<A>>,
     rcu: Head,
 }
 
@@ -72,6 +76,8 @@ pub(crate) struct NewBinding<'a, A: Family> {
     pub(crate) realm: u64,
     /// The policy it is made for.
     pub(crate) owner: &'a Arc<Owner>,
+    /// When it ends, if the policy gives it a lease.
+    pub(crate) until: Deadline,
 }
 
 impl<A: Family> Binding<A> {
@@ -90,9 +96,11 @@ impl<A: Family> Binding<A> {
             sides,
             realm: new.realm,
             holders: AtomicU32::new(1),
+            until: new.until,
             owner: new.owner.clone(),
             home,
             ports: new.outside.keep(),
+            lease: AtomicPtr::new(ptr::null_mut()),
             rcu: Head::uninit(),
         }
     }
@@ -127,7 +135,32 @@ impl<A: Family> Binding<A> {
         &self.owner
     }
 
-    /// How many flows hold it.
+    /// When what lives by it ends, whatever the traffic.
+    pub(crate) fn until(&self) -> Option<Deadline> {
+        (self.owner.expiry.absolute && !self.is_static()).then_some(self.until)
+    }
+
+    /// Was it added by request?
+    pub(crate) fn is_static(&self) -> bool {
+        !self.lease.load(Ordering::Acquire).is_null()
+    }
+
+    /// The lease by which it was added.
+    pub(crate) fn lease<'a>(&'a self, _rcu: Rcu<'a>) -> Option<&'a Lease<A>> {
+        // SAFETY: Null or a lease, which is freed a grace period after it left the binding.
+        unsafe { self.lease.load(Ordering::Acquire).as_ref() }
+    }
+
+    pub(super) fn lease_slot(&self) -> &AtomicPtr<Lease<A>> {
+        &self.lease
+    }
+
+    pub(super) fn home(&self) -> &Shard<A> {
+        // SAFETY: By the type invariant.
+        unsafe { &*self.home }
+    }
+
+    /// How many flows, and the lease if it has one, hold it.
     pub(crate) fn holders(&self) -> u32 {
         self.holders.load(Ordering::Relaxed)
     }
@@ -232,8 +265,7 @@ impl<A: Family> core::ops::Deref for Held<A> {
 impl<A: Family> Drop for Held<A> {
     fn drop(&mut self) {
         if self.holders.fetch_sub(1, Ordering::AcqRel) == 1 {
-            // SAFETY: By the type invariant of a binding.
-            unsafe { (*self.home).end_binding(self) };
+            self.home().end_binding(self);
         }
     }
 }

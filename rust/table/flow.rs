@@ -8,9 +8,10 @@
 
 use super::binding::{Held, Kept};
 use super::hash::{Entry, Link};
+use super::wheel::{Timed, Timer};
 use super::{Family, Owner};
 use crate::nat::rewrite::Half;
-use crate::nat::time::{Instant, Ticks};
+use crate::nat::time::{Deadline, Instant};
 use crate::nat::tuple::{Endpoint, Tuple};
 use crate::sys::rcu::{self, Head};
 use core::mem::ManuallyDrop;
@@ -72,8 +73,8 @@ unsafe impl<A: Family> Entry for FlowEntry<A> {
 ///
 /// # Invariants
 ///
-/// Both entries are linked in the same table until `removed`, which is set once, under the locks
-/// of both buckets.
+/// Both entries are linked in the same table until the timer is retired, which happens once, under
+/// the locks of both buckets; so does arming it first.
 #[repr(C)]
 pub(crate) struct Flow<A: Family> {
     // Lines 1 and 2.
@@ -81,10 +82,20 @@ pub(crate) struct Flow<A: Family> {
     // Line 3: not read by packets that are only translated.
     owner: Arc<Owner>,
     binding: Kept<A>,
-    removed: AtomicBool,
+    timer: Timer<Flow<A>>,
+    until: Deadline,
+    leased: bool,
+    ending: AtomicBool,
     source_closed: AtomicBool,
     source_ahead: bool,
     rcu: Head,
+}
+
+// SAFETY: Always the same field; `Shard` retires a flow before it leaves the memory to RCU.
+unsafe impl<A: Family> Timed for Flow<A> {
+    fn timer(&self) -> &Timer<Self> {
+        &self.timer
+    }
 }
 
 // SAFETY: What changes is atomic or guarded by the locks of the table.
@@ -110,6 +121,8 @@ pub(crate) struct NewFlow<'a, A: Family> {
     pub(crate) local: bool,
     /// Now.
     pub(crate) now: Instant,
+    /// When it ends, whatever the traffic; if there is none, its idle time decides.
+    pub(crate) until: Option<Deadline>,
 }
 
 impl<A: Family> NewFlow<'_, A> {
@@ -134,7 +147,10 @@ impl<A: Family> NewFlow<'_, A> {
             ],
             owner: self.owner.clone(),
             binding: ManuallyDrop::new(self.binding),
-            removed: AtomicBool::new(false),
+            timer: Timer::new(),
+            until: self.until.unwrap_or(Deadline(0)),
+            leased: self.until.is_some(),
+            ending: AtomicBool::new(false),
             source_closed: AtomicBool::new(self.source == Source::Closed),
             source_ahead: self.source == Source::Ahead,
             rcu: Head::uninit(),
@@ -225,11 +241,30 @@ impl<A: Family> Flow<A> {
         self.binding.as_ref()
     }
 
-    /// How long no packet has passed.
-    pub(crate) fn idle(&self, now: Instant) -> Ticks {
+    /// When the last packet has passed, in either direction.
+    pub(crate) fn last_seen(&self, now: Instant) -> Instant {
         let [orig, reply] = &self.entries;
-        let since = |entry: &FlowEntry<A>| now.since(Instant(entry.seen.load(Ordering::Relaxed)));
-        since(orig).min(since(reply))
+        let seen = |entry: &FlowEntry<A>| Instant(entry.seen.load(Ordering::Relaxed));
+        let (there, back) = (seen(orig), seen(reply));
+        match now.since(there) < now.since(back) {
+            true => there,
+            false => back,
+        }
+    }
+
+    /// When it ends, whatever the traffic.
+    pub(crate) fn until(&self) -> Option<Deadline> {
+        self.leased.then_some(self.until)
+    }
+
+    /// Has a FIN or RST passed, and no SYN since?
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::SeqCst)
+    }
+
+    /// A packet says that the connection ends, or begins; says whether that is news.
+    pub(crate) fn set_ending(&self, ending: bool) -> bool {
+        self.is_ending() != ending && self.ending.swap(ending, Ordering::SeqCst) != ending
     }
 
     /// What is known of the source of the packets whose destination this flow translates.
@@ -250,21 +285,16 @@ impl<A: Family> Flow<A> {
     pub(super) fn release(mut self) {
         drop(self.binding.take());
     }
-
-    /// Marks the flow removed; false if it was. Both buckets are locked.
-    pub(super) fn mark_removed(&self) -> bool {
-        !self.removed.swap(true, Ordering::Relaxed)
-    }
 }
 
 /// Lets go of the binding of an unlinked flow, and leaves its memory to RCU.
 ///
 /// # Safety
 ///
-/// The flow was just marked removed and unlinked by this caller, and came from the slab cache.
+/// The flow was just retired and unlinked by this caller, and came from the slab cache.
 pub(super) unsafe fn free_later<A: Family>(flow: &Flow<A>) {
     if let Some(held) = flow.binding.as_ref() {
-        // SAFETY: Only the one who marks a flow removed gets here, and the `ManuallyDrop` is never
+        // SAFETY: Only the one who retires a flow gets here, and the `ManuallyDrop` is never
         // dropped elsewhere: this is the flow's own holder, let go once. Readers that still see
         // the flow may read the binding, which RCU keeps for them too.
         drop(unsafe { ptr::read(held) });

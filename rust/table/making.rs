@@ -9,9 +9,9 @@
 //!
 //! Lock order: this one first, then those of the buckets.
 
-use crate::nat::addr::V4;
+use crate::nat::addr::{Addr, V4};
 use crate::nat::hash::{siphash13, Key};
-use crate::nat::tuple::Tuple;
+use crate::nat::tuple::{Endpoint, Tuple};
 use crate::sys::lock::{BhGuard, BhLock, Class};
 use crate::sys::memory::NodeArray;
 use crate::sys::rcu;
@@ -27,6 +27,9 @@ pub(crate) struct Making {
 }
 
 impl Making {
+    /// Bytes of the locks.
+    pub(crate) const BYTES: usize = LOCKS * core::mem::size_of::<BhLock>();
+
     /// Sleeps.
     pub(crate) fn new(node: i32) -> Result<Self> {
         // SAFETY: Zeroes are an unlocked lock in memory; nothing to drop.
@@ -39,8 +42,13 @@ impl Making {
 
     /// Keeps others from making a binding for the source of `tuple`, or a flow back to it.
     pub(crate) fn lock(&self, tuple: &Tuple<V4>) -> Option<BhGuard<'_>> {
-        let [addr, _] = tuple.with_dst(tuple.src()).words();
-        let port = (u64::from(tuple.src_port.to_host()) << 8) | u64::from(tuple.proto);
+        self.lock_for(tuple.proto, tuple.src())
+    }
+
+    /// Keeps others from making a binding for an inside endpoint, or a flow to it.
+    pub(crate) fn lock_for(&self, proto: u8, inside: Endpoint<V4>) -> Option<BhGuard<'_>> {
+        let addr = inside.addr.to_u128() as u64;
+        let port = (u64::from(inside.port.to_host()) << 8) | u64::from(proto);
         let index = siphash13(&self.key, &[addr, port]) as usize;
         Some(self.locks.get(index & (LOCKS - 1))?.lock())
     }

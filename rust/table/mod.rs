@@ -5,12 +5,15 @@
 //! Readers need only RCU. Writers take the lock of every bucket they change. Objects are unlinked
 //! under these locks and freed a grace period later.
 
+mod array;
 pub(crate) mod binding;
 pub(crate) mod flow;
 pub(crate) mod hash;
+pub(crate) mod lease;
 pub(crate) mod making;
 pub(crate) mod ports;
 pub(crate) mod shard;
+pub(crate) mod wheel;
 
 use crate::nat::addr::V4;
 use crate::nat::hash::Words;
@@ -67,12 +70,41 @@ impl Drop for Caches {
     }
 }
 
+/// What a policy says about expiry.
+#[derive(Copy, Clone, Default)]
+pub(crate) struct Expiry {
+    /// Seconds for TCP; 0 is that of the settings.
+    pub(crate) tcp: u32,
+    /// Seconds for UDP, as `tcp`.
+    pub(crate) udp: u32,
+    /// Seconds for ICMP queries, as `tcp`.
+    pub(crate) icmp: u32,
+    /// Counted from the beginning, not from the last packet.
+    pub(crate) absolute: bool,
+    /// Does a FIN or RST shorten it?
+    pub(crate) tcp_fin: bool,
+}
+
+/// Who is told of what comes and goes. Called without locks, mostly in softirq.
+pub(crate) trait Watch<A: Family>: Send + Sync {
+    /// A flow was made.
+    fn flow_created(&self, node: i32, flow: &Flow<A>);
+    /// A flow has gone.
+    fn flow_ended(&self, node: i32, flow: &Flow<A>);
+    /// A binding was made.
+    fn binding_created(&self, node: i32, binding: &Binding<A>);
+    /// A binding has gone.
+    fn binding_ended(&self, node: i32, binding: &Binding<A>);
+}
+
 /// To whom flows and bindings are accounted: a policy.
 pub(crate) struct Owner {
     /// The policy's id.
     pub(crate) id: u32,
     /// The output interface it asks for, where its outside endpoints belong; zeroes if any.
     pub(crate) outside_iface: IfName,
+    /// When what lives by it expires.
+    pub(crate) expiry: Expiry,
     /// Flows alive.
     pub(crate) flows: AtomicU32,
     /// Flows ever made.
@@ -81,10 +113,11 @@ pub(crate) struct Owner {
 
 impl Owner {
     /// Nothing yet.
-    pub(crate) fn new(id: u32, outside_iface: IfName) -> Self {
+    pub(crate) fn new(id: u32, outside_iface: IfName, expiry: Expiry) -> Self {
         Self {
             id,
             outside_iface,
+            expiry,
             flows: AtomicU32::new(0),
             hits: AtomicU64::new(0),
         }

@@ -5,11 +5,11 @@
 //! There is one map per address and namespace, whoever translates to it, so that a port is never
 //! handed out twice. Ports are claimed and freed by atomic operations on a bitmap; no lock.
 
-use super::hash::{Entry, Link, Table};
+use super::hash::{Cursor, Entry, Link, Progress, Table};
 use crate::nat::hash::{siphash13, Hashed, Key, Words};
 use crate::nat::ports::{self, PortRange};
 use crate::nat::tuple::{ICMP, TCP, UDP};
-use crate::sys::rcu::Rcu;
+use crate::sys::rcu::{self, Rcu};
 use core::alloc::Layout;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
@@ -32,7 +32,10 @@ pub(crate) struct PortMaps<A: Words> {
 
 /// Addresses that a namespace can translate to; each costs up to 24 KiB once used.
 const MAX_ADDRESSES: u32 = 65536;
-const BUCKETS: usize = 1024;
+/// Buckets at first; see `PortMaps::grow`.
+const BUCKETS: usize = 64;
+/// Buckets that move in one go.
+const MOVES: usize = 1024;
 
 /// The key of a map.
 #[derive(Copy, Clone, Eq, PartialEq)]
@@ -216,10 +219,13 @@ impl<A> Drop for PortMap<A> {
 }
 
 impl<A: Words> PortMaps<A> {
+    /// Bytes of an empty table.
+    pub(crate) const BYTES: usize = BUCKETS * Table::<PortMap<A>>::BUCKET_BYTES;
+
     /// No addresses yet. Sleeps.
-    pub(crate) fn new(node: i32, key: Key) -> Result<Self> {
+    pub(crate) fn new(node: i32) -> Result<Self> {
         Ok(Self {
-            table: Table::new(BUCKETS, node, key)?,
+            table: Table::new(BUCKETS, node)?,
             count: AtomicU32::new(0),
         })
     }
@@ -239,7 +245,7 @@ impl<A: Words> PortMaps<A> {
             GFP_ATOMIC | __GFP_NOWARN,
         )
         .ok()?;
-        let _lock = self.table.lock(&key);
+        let locked = self.table.lock(&key, rcu);
         if let Some(map) = self.table.find(&key, rcu, |_| true) {
             return Some(map);
         }
@@ -250,22 +256,34 @@ impl<A: Words> PortMaps<A> {
         // SAFETY: The bucket is locked; maps are only unlinked when `self` is dropped.
         unsafe {
             let fresh = &*KBox::into_raw(fresh);
-            self.table.link(fresh);
+            locked.bucket.link(fresh);
             Some(fresh)
         }
     }
 }
 
+impl<A: Words + Send + Sync> PortMaps<A> {
+    /// Gives the table as many buckets as there are addresses; false if there is more to do.
+    /// Sleeps.
+    pub(crate) fn grow(&self) -> bool {
+        let addresses = self.count.load(Ordering::Relaxed) as usize;
+        if addresses > self.table.len() && !self.table.is_unsettled() {
+            if let Ok(array) = self.table.prepare(addresses.saturating_mul(2)) {
+                self.table.want(array);
+            }
+        }
+        self.table.resize(MOVES) != Progress::Moving
+    }
+}
+
 impl<A: Words> Drop for PortMaps<A> {
     fn drop(&mut self) {
-        crate::sys::rcu::read(|rcu| {
-            for index in 0..self.table.len() {
-                // SAFETY: From `KBox::into_raw` in `of`; `&mut self` says that nobody else is here,
-                // and `visit` has read the link before.
-                self.table.visit(index, rcu, |map| unsafe {
-                    drop(KBox::from_raw(ptr::from_ref(map).cast_mut()));
-                });
-            }
-        });
+        let mut cursor = Cursor::default();
+        // SAFETY: From `KBox::into_raw` in `of`; `&mut self` says that nobody else is here, and
+        // `step` has read the link before.
+        let mut free = |map: &PortMap<A>| unsafe {
+            drop(KBox::from_raw(ptr::from_ref(map).cast_mut()));
+        };
+        while rcu::read(|rcu| self.table.step(&mut cursor, rcu, &mut free)) {}
     }
 }

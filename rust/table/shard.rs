@@ -4,22 +4,41 @@
 
 use super::binding::{self, BindEntry, Binding, Held, NewBinding};
 use super::flow::{self, Flow, FlowEntry, NewFlow};
-use super::hash::{Entry, Table};
-use super::Family;
-use crate::nat::hash::Key;
+use super::hash::{Cursor, Entry, Table};
+use super::lease::Lease;
+use super::wheel::Wheel;
+use super::{Family, Watch};
+use crate::nat::time::{Deadline, Instant};
 use crate::nat::tuple::{Endpoint, Side, Tuple};
-use crate::sys::rcu::Rcu;
-use core::sync::atomic::{AtomicU32, Ordering};
+use crate::sys::rcu::{self, Rcu};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use kernel::prelude::*;
+use kernel::sync::Arc;
 
 /// The tables of a node.
 pub(crate) struct Shard<A: Family> {
     node: i32,
     flows: Table<FlowEntry<A>>,
     bindings: Table<BindEntry<A>>,
+    deadlines: Wheel<Flow<A>>,
+    leases: Wheel<Lease<A>>,
     flow_count: Count,
     binding_count: Count,
+    lease_count: Count,
+    watch: Arc<dyn Watch<A>>,
+    /// The keeper sleeps, and wants to be woken when there is something to keep.
+    asleep: AtomicBool,
+    /// When the keeper was last told that the tables should grow.
+    told_tight: AtomicU32,
+    /// A chain was found to be longer than it should be.
+    crowded: AtomicBool,
 }
+
+/// Entries that a bucket of a table of the right size hardly ever has: with a load of 1 the chance
+/// is below 10^-35.
+const LONG: u32 = 32;
+/// Entries that a bucket may have.
+const LONGEST: u32 = 256;
 
 /// How many objects there are.
 pub(crate) struct Count(AtomicU32);
@@ -35,7 +54,7 @@ impl Count {
 
     /// Counts one more.
     pub(crate) fn reserve(&self) -> Place<'_> {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.0.fetch_add(1, Ordering::SeqCst);
         Place(self)
     }
 
@@ -65,17 +84,32 @@ pub(crate) enum Unmade {
     Exists,
     /// Another flow uses the tuple of the way back.
     Conflict,
+    /// The bucket has as many entries as it may have.
+    Crowded,
 }
 
 impl<A: Family> Shard<A> {
-    /// Empty tables, each with so many buckets, in memory of `node`. Sleeps.
-    pub(crate) fn new(node: i32, buckets: usize, key: Key) -> Result<Self> {
+    /// Bytes of a bucket of its tables.
+    pub(crate) const BUCKET_BYTES: usize = Table::<FlowEntry<A>>::BUCKET_BYTES;
+    /// Bytes of what does not depend on settings.
+    pub(crate) const BYTES: usize =
+        core::mem::size_of::<Self>() + Wheel::<Flow<A>>::BYTES + Wheel::<Lease<A>>::BYTES;
+
+    /// Empty tables in memory of `node`. Sleeps.
+    pub(crate) fn new(node: i32, buckets: usize, watch: Arc<dyn Watch<A>>) -> Result<Self> {
         Ok(Self {
             node,
-            flows: Table::new(buckets, node, key)?,
-            bindings: Table::new(buckets, node, key)?,
+            flows: Table::new(buckets, node)?,
+            bindings: Table::new(buckets, node)?,
+            deadlines: Wheel::new(node)?,
+            leases: Wheel::new(node)?,
             flow_count: Count(AtomicU32::new(0)),
             binding_count: Count(AtomicU32::new(0)),
+            lease_count: Count(AtomicU32::new(0)),
+            watch,
+            asleep: AtomicBool::new(true),
+            told_tight: AtomicU32::new(0),
+            crowded: AtomicBool::new(false),
         })
     }
 
@@ -84,9 +118,24 @@ impl<A: Family> Shard<A> {
         self.node
     }
 
-    /// Buckets of each table.
-    pub(crate) fn buckets(&self) -> usize {
-        self.flows.len()
+    /// The table of flows, two entries each.
+    pub(crate) fn flows(&self) -> &Table<FlowEntry<A>> {
+        &self.flows
+    }
+
+    /// The table of bindings, two entries each.
+    pub(crate) fn bindings(&self) -> &Table<BindEntry<A>> {
+        &self.bindings
+    }
+
+    /// When flows are looked at.
+    pub(crate) fn deadlines(&self) -> &Wheel<Flow<A>> {
+        &self.deadlines
+    }
+
+    /// When leases end.
+    pub(crate) fn leases(&self) -> &Wheel<Lease<A>> {
+        &self.leases
     }
 
     /// Flows alive.
@@ -97,6 +146,11 @@ impl<A: Family> Shard<A> {
     /// Bindings alive.
     pub(crate) fn binding_count(&self) -> &Count {
         &self.binding_count
+    }
+
+    /// Leases that run.
+    pub(crate) fn lease_count(&self) -> &Count {
+        &self.lease_count
     }
 
     /// The flow that packets with this tuple belong to.
@@ -123,38 +177,88 @@ impl<A: Family> Shard<A> {
         Some(self.bindings.find(&key, rcu, wanted)?.binding())
     }
 
-    /// Calls `visit` with the flows whose first direction lies in bucket `index`.
-    pub(crate) fn visit_flows<'a>(
+    /// Calls `visit` with the flows whose first direction lies in the next bucket; see
+    /// [`Table::step`].
+    pub(crate) fn step_flows<'a>(
         &'a self,
-        index: usize,
+        cursor: &mut Cursor,
         rcu: Rcu<'a>,
         mut visit: impl FnMut(&'a Flow<A>),
-    ) {
-        self.flows.visit(index, rcu, |entry| {
+    ) -> bool {
+        self.flows.step(cursor, rcu, |entry| {
             if entry.direction() == flow::Direction::Orig {
                 visit(entry.flow());
             }
-        });
+        })
     }
 
-    /// Calls `visit` with the live bindings whose inside lies in bucket `index`.
-    pub(crate) fn visit_bindings<'a>(
+    /// Calls `visit` with the live bindings whose inside lies in the next bucket; see
+    /// [`Table::step`].
+    pub(crate) fn step_bindings<'a>(
         &'a self,
-        index: usize,
+        cursor: &mut Cursor,
         rcu: Rcu<'a>,
         mut visit: impl FnMut(&'a Binding<A>),
-    ) {
-        self.bindings.visit(index, rcu, |entry| {
+    ) -> bool {
+        self.bindings.step(cursor, rcu, |entry| {
             if entry.side() == Side::Inside && entry.binding().is_live() {
                 visit(entry.binding());
             }
-        });
+        })
     }
 
-    /// Makes a flow.
+    /// Is there nothing to keep? If so, who makes something has to wake the keeper.
+    pub(crate) fn sleep(&self) -> bool {
+        self.asleep.store(true, Ordering::SeqCst);
+        let counts = [&self.flow_count, &self.binding_count, &self.lease_count];
+        let empty = counts
+            .iter()
+            .all(|count| count.0.load(Ordering::SeqCst) == 0);
+        empty || !self.wakes()
+    }
+
+    /// Does the caller have to wake the keeper?
+    #[inline]
+    pub(crate) fn wakes(&self) -> bool {
+        self.asleep.load(Ordering::SeqCst) && self.asleep.swap(false, Ordering::SeqCst)
+    }
+
+    /// Was a chain too long, since this was last asked?
+    pub(crate) fn take_crowded(&self) -> bool {
+        self.crowded.load(Ordering::Relaxed) && self.crowded.swap(false, Ordering::Relaxed)
+    }
+
+    /// Are there more entries than buckets? Said once a tick at most.
+    pub(crate) fn is_tight(&self, now: Instant) -> bool {
+        let over = |count: &Count, buckets: usize| count.get() as usize > buckets / 2;
+        let tight = over(&self.flow_count, self.flows.len())
+            || over(&self.binding_count, self.bindings.len());
+        tight && self.told_tight.swap(now.0, Ordering::Relaxed) != now.0
+    }
+
+    fn note_chain(&self, len: u32) {
+        if len > LONG && !self.crowded.load(Ordering::Relaxed) {
+            self.crowded.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// `lease` was begun, for a binding of this shard.
+    pub(super) fn lease_begun(&self, lease: &Lease<A>) {
+        self.lease_count.0.fetch_add(1, Ordering::SeqCst);
+        if let Some(until) = lease.until() {
+            self.leases.arm(lease, until);
+        }
+    }
+
+    pub(super) fn lease_ended(&self) {
+        self.lease_count.sub();
+    }
+
+    /// Makes a flow, to be looked at when `deadline` has passed.
     pub(crate) fn add_flow<'a>(
         &'a self,
         new: NewFlow<'_, A>,
+        deadline: Deadline,
         place: Place<'_>,
         rcu: Rcu<'a>,
     ) -> Result<&'a FlowEntry<A>, Unmade> {
@@ -167,56 +271,74 @@ impl<A: Family> Shard<A> {
         };
         // SAFETY: Just made; once linked it stays for as long as RCU is held.
         let flow: &'a Flow<A> = unsafe { object.as_ref() };
-        let (orig, reply) = (flow.orig(), flow.reply());
-        let (there, back) = (flow.tuple(), orig.to().reverse());
-        let lock = self.flows.lock_both(there, &back);
-        let unmade = if self.flow(there, rcu).is_some() {
-            Some(Unmade::Exists)
-        } else if self.flow(&back, rcu).is_some() {
-            Some(Unmade::Conflict)
-        } else {
-            None
-        };
-        if let Some(unmade) = unmade {
-            drop(lock);
+        if let Err(unmade) = self.link_flow(flow, deadline, rcu) {
             // SAFETY: Not linked.
             unsafe { flow::discard(object) };
             return Err(unmade);
         }
-        // SAFETY: Both buckets are locked; `remove_flow` undoes it.
-        unsafe {
-            self.flows.link(reply);
-            self.flows.link(orig);
-        }
         place.fill();
         flow.owner().add();
-        Ok(orig)
+        self.watch.flow_created(self.node, flow);
+        Ok(flow.orig())
+    }
+
+    fn link_flow<'a>(
+        &'a self,
+        flow: &'a Flow<A>,
+        deadline: Deadline,
+        rcu: Rcu<'a>,
+    ) -> Result<(), Unmade> {
+        let (orig, reply) = (flow.orig(), flow.reply());
+        let locked = self.flows.lock_both(orig.key(), reply.key(), rcu);
+        if self.flow(orig.key(), rcu).is_some() {
+            return Err(Unmade::Exists);
+        }
+        if self.flow(reply.key(), rcu).is_some() {
+            return Err(Unmade::Conflict);
+        }
+        let longest = locked.a.len().max(locked.b.len());
+        self.note_chain(longest);
+        if longest >= LONGEST {
+            return Err(Unmade::Crowded);
+        }
+        // SAFETY: Both buckets are locked; `remove_flow` undoes it.
+        unsafe {
+            locked.b.link(reply);
+            locked.a.link(orig);
+        }
+        self.deadlines.arm(flow, deadline);
+        Ok(())
     }
 
     /// Removes a flow of this shard; false if somebody else has.
-    pub(crate) fn remove_flow(&self, flow: &Flow<A>) -> bool {
-        let lock = self
-            .flows
-            .lock_both(flow.tuple(), &flow.orig().to().reverse());
-        if !flow.mark_removed() {
+    pub(crate) fn remove_flow(&self, flow: &Flow<A>, rcu: Rcu<'_>) -> bool {
+        let (orig, reply) = (flow.orig(), flow.reply());
+        let locked = self.flows.lock_both(orig.key(), reply.key(), rcu);
+        if !self.deadlines.retire(flow) {
             return false;
         }
         // SAFETY: Both buckets are locked.
         unsafe {
-            self.flows.unlink(flow.orig());
-            self.flows.unlink(flow.reply());
+            locked.a.unlink(orig);
+            locked.b.unlink(reply);
         }
-        drop(lock);
+        drop(locked);
         self.flow_count.sub();
         flow.owner().sub();
-        // SAFETY: Marked and unlinked just now, by us.
+        self.watch.flow_ended(self.node, flow);
+        // SAFETY: Retired and unlinked just now, by us.
         unsafe { flow::free_later(flow) };
         true
     }
 
     /// Makes a binding, held by the caller; `None` if there is no memory. The caller makes sure
     /// that the inside endpoint has none in this realm.
-    pub(crate) fn add_binding(&self, new: NewBinding<'_, A>, place: Place<'_>) -> Option<Held<A>> {
+    pub(crate) fn add_binding(
+        &self,
+        new: NewBinding<'_, A>,
+        place: Place<'_>,
+        rcu: Rcu<'_>,
+    ) -> Option<Held<A>> {
         let object = match A::bindings().alloc(Binding::new(new, self), self.node) {
             Ok(object) => object,
             Err(binding) => {
@@ -227,14 +349,16 @@ impl<A: Family> Shard<A> {
         // SAFETY: Just made, with the caller as its holder.
         let binding = unsafe { object.as_ref() };
         let [inside, outside] = binding.sides();
-        let lock = self.bindings.lock_both(inside.key(), outside.key());
+        let locked = self.bindings.lock_both(inside.key(), outside.key(), rcu);
+        self.note_chain(locked.a.len().max(locked.b.len()));
         // SAFETY: Both buckets are locked; `end_binding` undoes it.
         unsafe {
-            self.bindings.link(outside);
-            self.bindings.link(inside);
+            locked.b.link(outside);
+            locked.a.link(inside);
         }
-        drop(lock);
+        drop(locked);
         place.fill();
+        self.watch.binding_created(self.node, binding);
         // SAFETY: Made with one holder, which is the caller.
         Some(unsafe { Held::first(object) })
     }
@@ -242,15 +366,17 @@ impl<A: Family> Shard<A> {
     /// Ends a binding of this shard that nothing holds any more.
     pub(super) fn end_binding(&self, binding: &Binding<A>) {
         let [inside, outside] = binding.sides();
-        let lock = self.bindings.lock_both(inside.key(), outside.key());
-        // SAFETY: Both buckets are locked.
-        unsafe {
-            self.bindings.unlink(inside);
-            self.bindings.unlink(outside);
-        }
-        drop(lock);
+        rcu::read(|rcu| {
+            let locked = self.bindings.lock_both(inside.key(), outside.key(), rcu);
+            // SAFETY: Both buckets are locked.
+            unsafe {
+                locked.a.unlink(inside);
+                locked.b.unlink(outside);
+            }
+        });
         binding.free_port();
         self.binding_count.sub();
+        self.watch.binding_ended(self.node, binding);
         // SAFETY: Unlinked just now, without holders.
         unsafe { binding::free_later(binding) };
     }

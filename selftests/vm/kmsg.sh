@@ -2,7 +2,7 @@
 # Sourced in the guest: has the kernel complained since the mark?
 # shellcheck shell=bash
 
-KMSG_BAD='WARNING: |BUG: |BUG at |Oops|KASAN|UBSAN|general protection|INFO: (task|rcu|trying|possible)|refcount_t|unregister_netdevice|suspicious RCU|Call Trace|panicked at|blocked for more|soft lockup|detected stall|suspected memory leak|leaked|Objects remaining'
+KMSG_BAD='WARNING: |BUG: |BUG at |Oops|KASAN|UBSAN|general protection|INFO: (task|rcu|trying|possible)|refcount_t|unregister_netdevice|suspicious RCU|Call Trace|panicked at|blocked for more|soft lockup|detected stall|suspected memory leak|leaked|Objects remaining|ODEBUG|locking correctness validator|held lock|ref_tracker'
 KMSG_ALLOWED_TAINT=$((1 << 12 | 1 << 13)) # out of tree, unsigned
 
 kmsg_mark() {

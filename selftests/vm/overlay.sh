@@ -22,11 +22,11 @@ guest_command() {
 # What "make install" puts on a machine, if it has been built.
 add_installed() {
 	local lib=$work/root/usr/lib/modules
-	[[ -r $REPO/fastnat.ko && -x $REPO/tools/target/release/fastnat ]] || return 0
+	[[ -r $module && -x $REPO/tools/target/release/fastnat ]] || return 0
 	mkdir -p "$lib"
 	cp -al "$base/modules/$release" "$lib/"
 	rm -f "$lib/$release"/modules.*.bin "$lib/$release"/modules.{dep,alias,symbols,softdep,devname,weakdep}
-	DESTDIR=$work/root MODDIR=/usr/lib/modules "$rig/in-sysroot" "$rig/install.sh" >/dev/null
+	MODULE=$module DESTDIR=$work/root MODDIR=/usr/lib/modules "$rig/in-sysroot" "$rig/install.sh" >/dev/null
 	ln "$lib/$release/updates/fastnat.ko" "$work/root/fastnat/"
 	"$rig/in-sysroot" depmod -b "$work/root/usr" "$release"
 	rm -rf "$lib/$release/kernel"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# Sourced by run: starts QEMU, waits for it with a time limit, and judges the outcome.
+# Sourced by run: starts QEMU, the machine for every kernel but User-mode Linux.
 # shellcheck shell=bash disable=SC2154,SC2034 # run sets the variables
 
 # /dev/kvm may exist and still boot no guest: try once a host, and remember.
@@ -32,43 +32,15 @@ machine() {
 	done
 }
 
-boot() {
-	local args=() start=$SECONDS
+start_qemu() {
+	local args=()
+	[[ -n $accel ]] || accel=$(choose_accel)
 	machine
 	# shellcheck disable=SC2054 # commas are QEMU's
 	args+=(-nodefaults -no-user-config -display none -no-reboot
 		-serial "file:$work/console" -chardev stdio,id=out,signal=off -serial chardev:out -serial "file:$work/result"
 		-kernel "$kernel/vmlinuz" -initrd "$work/initrd"
-		-append "console=ttyS0 loglevel=5 panic=-1 random.trust_cpu=on mitigations=off tsc=nowatchdog rcupdate.rcu_cpu_stall_timeout=120 watchdog_thresh=60")
-	: >"$work/console"
-	: >"$work/result"
-	"$rig/in-sysroot" qemu-system-x86_64 "${args[@]}" </dev/null 2>"$work/qemu" &
-	qemu=$!
-	while kill -0 "$qemu" 2>/dev/null; do
-		((SECONDS - start < limit)) || { report "no end after $limit s"; exit 124; }
-		sleep 0.1
-	done
-	wait "$qemu" || true
-	qemu=''
-	judge
-}
-
-report() {
-	printf '# vm: %s; the last words of its kernel:\n' "$1"
-	cat "$work/qemu" "$work/console" | tail -n "${2:-40}" | tr -d '\r' | sed 's/^/# /'
-}
-
-judge() {
-	local word status kmsg
-	if [[ $(tail -n1 "$work/result") != end ]]; then
-		report "the guest died"
-		exit 125
-	fi
-	read -r word status kmsg <"$work/result"
-	[[ $word == status ]] || exit 125
-	if ((kmsg)); then
-		sed '1d;$d;s/^/# /' "$work/result"
-		((status)) || status=125
-	fi
-	exit "$status"
+		-append "console=ttyS0 $arguments random.trust_cpu=on mitigations=off tsc=nowatchdog watchdog_thresh=60")
+	"$rig/in-sysroot" qemu-system-x86_64 "${args[@]}" </dev/null 2>"$work/machine" &
+	guest=$!
 }

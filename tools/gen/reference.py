@@ -16,7 +16,7 @@ attribute at fault. Attributes of unknown number are refused in requests; reader
 them in replies.
 """
 
-TYPES = {"binary": "bytes", "nest": "nest"}
+TYPES = {"binary": "bytes", "flag": "flag, present or absent"}
 
 
 def type_of(attribute):
@@ -66,10 +66,22 @@ def print_operation(operation):
         rows += [(mode, side, names(attributes)) for side, attributes in sides.items()]
     print(
         f"Command {operation.value}, attributes of the set [{operation.set}](#set-{operation.set})"
+        + (f", sent to the group `{operation.group}`" if operation.group else "")
         + (", needs CAP_NET_ADMIN" if "uns-admin-perm" in operation.flags else "")
         + ".\n"
     )
     table(("mode", "message", "attributes"), rows)
+
+
+def print_events(groups, events):
+    print("## Events\n")
+    print(
+        f"Multicast groups: {names(groups)}; to join one needs CAP_NET_ADMIN. An event is made only if\n"
+        "somebody listens. Each group numbers its events (`seq`): a number that is missing is an event that\n"
+        "was lost.\n"
+    )
+    for event in events:
+        print_operation(event)
 
 
 def print_set(group):
@@ -109,6 +121,7 @@ def main():
     print("## Operations\n")
     for operation in family.operations:
         print_operation(operation)
+    print_events(family.groups, family.events)
     print_counters(family.sets)
     print("## Attribute sets\n")
     for group in family.sets:

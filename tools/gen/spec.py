@@ -51,13 +51,15 @@ class Set:
 
 @dataclass
 class Operation:
-    """An operation; requests and replies are lists of attribute names, None where there is none."""
+    """An operation or an event, which has a group; each part is a dict of lists of attribute names,
+    None where there are none."""
 
     name: str
     value: int
     doc: str
     set: str
     flags: list[str]
+    group: str | None
     parts: dict = field(default_factory=dict)
 
 
@@ -72,6 +74,8 @@ class Spec:
     enums: list[Enum]
     sets: list[Set]
     operations: list[Operation]
+    events: list[Operation]
+    groups: list[str]
 
 
 def one_line(text):
@@ -117,8 +121,15 @@ def read_set(raw):
 
 def read_operation(raw, value):
     operation = Operation(
-        raw["name"], value, one_line(raw["doc"]), raw["attribute-set"], raw.get("flags", [])
+        raw["name"],
+        value,
+        one_line(raw["doc"]),
+        raw["attribute-set"],
+        raw.get("flags", []),
+        raw.get("mcgrp"),
     )
+    if "event" in raw:
+        operation.parts["event"] = {"message": raw["event"]["attributes"]}
     for mode in ("do", "dump"):
         if mode in raw:
             operation.parts[mode] = {
@@ -133,6 +144,8 @@ def load():
     path = sys.argv[1]
     with open(path, encoding="utf-8") as stream:
         raw = yaml.safe_load(stream)
+    numbered_operations = numbered(raw["operations"]["list"], 1)
+    operations = [read_operation(o, value) for o, value in numbered_operations]
     return Spec(
         path,
         raw["name"],
@@ -140,5 +153,7 @@ def load():
         one_line(raw["doc"]),
         [read_enum(d) for d in raw.get("definitions", []) if d["type"] == "enum"],
         [read_set(s) for s in raw["attribute-sets"]],
-        [read_operation(o, v) for o, v in numbered(raw["operations"]["list"], 1)],
+        [o for o in operations if not o.group],
+        [o for o in operations if o.group],
+        [g["name"] for g in raw.get("mcast-groups", {}).get("list", [])],
     )

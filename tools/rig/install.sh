@@ -6,12 +6,13 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 export PATH=$PATH:/usr/sbin:/sbin # depmod, for those who lack these
 prefix=${PREFIX:-/usr} dest=${DESTDIR:-} modules=${MODDIR:-/lib/modules}
-[[ -r fastnat.ko && -x tools/target/release/fastnat ]] || { echo "nothing to install: run make first" >&2; exit 1; }
+module=${MODULE:-fastnat.ko}
+[[ -r $module && -x tools/target/release/fastnat ]] || { echo "nothing to install: run make first" >&2; exit 1; }
 
 # The module knows best what it was built for.
-release=$(grep -aom1 'vermagic=[^ ]*' fastnat.ko)
+release=$(grep -aom1 'vermagic=[^ ]*' "$module")
 release=${release#vermagic=}
-install -D -m 644 fastnat.ko "$dest$modules/$release/updates/fastnat.ko"
+install -D -m 644 "$module" "$dest$modules/$release/updates/fastnat.ko"
 # Debug information is for the build folder.
 if type -P strip >/dev/null; then strip --strip-debug "$dest$modules/$release/updates/fastnat.ko"; fi
 install -D -m 755 tools/target/release/fastnat "$dest$prefix/bin/fastnat"

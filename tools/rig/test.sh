@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Runs the host's unit tests (unit) and the selftests in the VM (vm); prints KTAP and the sum.
+# Runs the host's unit tests (unit) and the selftests in VMs; prints KTAP and the sum.
 #
-#   test.sh [unit] [vm]    TESTS="snat dnat" selects selftests
+#   test.sh [unit] [vm] [uml] [x86]    uml, x86: selftests on that debug kernel; TESTS="snat dnat" selects some
 set -euo pipefail
 
 STEPS=1
@@ -17,7 +17,8 @@ unit() {
 	step "unit tests: building (about 60 s the first time)" \
 		"$REPO/tools/rig/in-sysroot" nice cargo test --workspace --quiet --no-run
 	{ "$REPO/tools/rig/in-sysroot" nice cargo test --workspace --no-fail-fast 2>&1 || echo "cargo $?"; } |
-		awk -f "$REPO/tools/rig/cargo-ktap.awk"
+		grep '^# checkers of' "$results" || true
+awk -f "$REPO/tools/rig/cargo-ktap.awk"
 }
 
 vm() {
@@ -26,6 +27,14 @@ vm() {
 	# shellcheck disable=SC2086 # a list
 	"$REPO/selftests/vm/suite" ${TESTS:-}
 }
+
+debug() {
+	"$REPO/tools/rig/tools.sh"
+	# shellcheck disable=SC2086 # a list
+	"$REPO/selftests/vm/suite" --kernel "$1" ${TESTS:-}
+}
+uml() { debug uml; }
+x86() { debug x86; }
 
 if [[ ${1:-} == --part ]]; then
 	"$2"
@@ -46,4 +55,5 @@ for part; do
 	rm -f "$results.part"
 done
 
+grep '^# checkers of' "$results" || true
 awk -f "$REPO/selftests/sum.awk" "$results"

@@ -60,10 +60,11 @@ fn noun_page(root: &Command, noun: &Command) -> Result<String, Box<dyn Error>> {
     Ok(format!("{HEAD}{head}{name}{verbs}{see}"))
 }
 
-/// The sections of a command without subcommands, or those of all its subcommands.
+/// The sections of a command, if it does something by itself, and of all its subcommands.
 fn verbs(command: &Command) -> Result<String, Box<dyn Error>> {
-    if command.has_subcommands() {
-        return command.get_subcommands().map(verbs).collect();
+    let below: Result<String, _> = command.get_subcommands().map(verbs).collect();
+    if command.is_subcommand_required_set() {
+        return below;
     }
     let title = command
         .get_bin_name()
@@ -79,8 +80,9 @@ fn verbs(command: &Command) -> Result<String, Box<dyn Error>> {
     let body = body.replace(".SH EXTRA\nExamples:\n", ".SH EXAMPLES\n.nf\n");
     let body = body.replace(".SH EXTRA\nExample:\n", ".SH EXAMPLES\n.nf\n");
     Ok(format!(
-        ".SH \"{title}\"\n{}.fi\n",
-        body.replace(".SH ", ".SS ")
+        ".SH \"{title}\"\n{}.fi\n{}",
+        body.replace(".SH ", ".SS "),
+        below?
     ))
 }
 

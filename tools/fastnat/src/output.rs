@@ -29,14 +29,25 @@ impl Output {
         }
     }
 
-    /// Prints one result.
+    /// Prints the one result of a command.
     pub fn print(mut self, result: &impl Text) -> Result<(), Failure> {
+        self.add(result)?;
+        self.flush()
+    }
+
+    /// Prints one of many results, once enough have come or [`Self::flush`] is called.
+    pub fn add(&mut self, result: &impl Text) -> Result<(), Failure> {
         if self.json {
             serde_json::to_writer(&mut self.out, result)?;
             self.out.write_all(b"\n")?;
         } else {
             result.text(&mut self.out)?;
         }
+        Ok(())
+    }
+
+    /// Sees that all that was printed is seen.
+    pub fn flush(&mut self) -> Result<(), Failure> {
         Ok(self.out.flush()?)
     }
 }

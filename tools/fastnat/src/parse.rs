@@ -204,6 +204,15 @@ impl FromStr for Host {
     }
 }
 
+/// An address and a port, which has to be there.
+pub fn addr_port(text: &str) -> Result<Host, String> {
+    if text.contains(':') {
+        text.parse()
+    } else {
+        Err("the port is missing, as in 10.0.0.2:5000".into())
+    }
+}
+
 fn number(text: &str) -> Result<u32, String> {
     let parsed = match text.strip_prefix("0x") {
         Some(digits) => u32::from_str_radix(digits, 16),

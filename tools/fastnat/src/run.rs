@@ -8,8 +8,9 @@ use clap::CommandFactory;
 use fastnat_netlink::generated::{self, Command};
 use fastnat_netlink::{Attributes, Client, Error};
 
-use crate::cli::{Cli, Noun, config, flow, policy, pool};
+use crate::cli::{Cli, Noun, binding, config, flow, policy, pool, stats};
 use crate::failure::Failure;
+use crate::monitor;
 use crate::netns;
 use crate::output::{Nothing, Output, Text};
 use crate::show;
@@ -45,9 +46,10 @@ impl Session {
             Noun::Policy(verb) => self.policy(verb),
             Noun::Pool(verb) => self.pool(verb),
             Noun::Flow(verb) => self.flow(verb),
-            Noun::Binding(flow::Binding::List) => self.list(Command::BindingGet, show::Bindings),
-            Noun::Stats { all } => self.get(Command::StatsGet, |stats| show::Stats { stats, all }),
+            Noun::Binding(verb) => self.binding(verb),
+            Noun::Stats(stats) => self.stats(stats),
             Noun::Config(verb) => self.config(verb),
+            Noun::Monitor(arguments) => monitor::run(self.client, self.output, arguments),
             Noun::Completions { .. } => Ok(()),
         }
     }
@@ -104,9 +106,31 @@ impl Session {
         }
     }
 
-    fn config(self, verb: config::Config) -> Result<(), Failure> {
+    fn binding(mut self, verb: binding::Binding) -> Result<(), Failure> {
+        match verb {
+            binding::Binding::Add(add) => {
+                let reply = self.ask(Command::BindingAdd, &add.attributes())?;
+                self.output.print(&show::BindingAdded(reply))
+            }
+            binding::Binding::Del(del) => self.change(Command::BindingDel, &del.attributes()),
+            binding::Binding::List => self.list(Command::BindingGet, show::Bindings),
+        }
+    }
+
+    fn stats(self, stats::Stats { all, verb }: stats::Stats) -> Result<(), Failure> {
+        match verb {
+            None => self.get(Command::StatsGet, |stats| show::Stats { stats, all }),
+            Some(stats::Verb::Table) => self.list(Command::TableGet, show::Tables),
+        }
+    }
+
+    fn config(mut self, verb: config::Config) -> Result<(), Failure> {
         match verb {
             config::Config::Show => self.get(Command::ConfigGet, show::Config),
+            config::Config::Size(size) => {
+                let reply = self.ask(Command::SizeGet, &size.attributes())?;
+                self.output.print(&show::Size(reply))
+            }
             config::Config::Set(set) => self.change(Command::ConfigSet, &set.attributes()),
         }
     }

@@ -3,9 +3,11 @@
 //! What the command line accepts, and the requests it makes.
 
 use clap::{CommandFactory, Parser};
-use fastnat::cli::{Cli, Noun, config, flow, policy, pool};
+use fastnat::cli::{Cli, Noun, binding, config, flow, policy, pool, stats};
 use fastnat_netlink::Proto;
-use fastnat_netlink::generated::{Policy, PolicyAction, Pool, PortMode, Range, Tuple};
+use fastnat_netlink::generated::{
+    Binding, Expiry, Group, Policy, PolicyAction, Pool, PortMode, Range, Tuple,
+};
 
 fn noun(line: &str) -> Noun {
     Cli::try_parse_from(line.split_whitespace())
@@ -156,14 +158,110 @@ fn flows() {
 }
 
 #[test]
-fn settings() {
-    let Noun::Config(config::Config::Set(set)) =
-        noun("fastnat config set --timeout-udp 120 --conntrack tracked")
-    else {
-        panic!("set");
+fn leases_and_timeouts() {
+    let lease = added_policy(
+        "fastnat policy add masquerade --expiry absolute --timeout-tcp 1d --timeout-udp 90 \
+         --timeout-icmp 1m --tcp-fin",
+    );
+    let expected = Policy {
+        expiry: Some(Expiry::Absolute),
+        timeout_tcp: Some(86400),
+        timeout_udp: Some(90),
+        timeout_icmp: Some(60),
+        tcp_fin: true,
+        ..action(PolicyAction::Masquerade)
     };
-    let json = serde_json::to_string(&set.attributes()).unwrap();
-    assert_eq!(json, r#"{"timeout-udp":120,"conntrack":"tracked"}"#);
+    assert_eq!(lease, expected);
+    let dnat = added_policy("fastnat policy add dnat --to 10.0.0.80 --tcp-fin");
+    assert!(dnat.tcp_fin);
+}
+
+fn binding(line: &str) -> Binding {
+    match noun(&format!("fastnat binding {line}")) {
+        Noun::Binding(binding::Binding::Add(add)) => add.attributes(),
+        Noun::Binding(binding::Binding::Del(del)) => del.attributes(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn bindings() {
+    let outside = Binding {
+        proto: Some(Proto::TCP),
+        outside_addr: Some([203, 0, 113, 7].into()),
+        outside_port: Some(2222),
+        ..Binding::default()
+    };
+    let added = Binding {
+        policy: Some(1),
+        inside_addr: Some([10, 0, 0, 2].into()),
+        inside_port: Some(22),
+        lifetime: Some(7200),
+        ..outside.clone()
+    };
+    let line = "--policy 1 --proto tcp --inside 10.0.0.2:22 --lifetime 2h --outside 203.0.113.7";
+    assert_eq!(binding(&format!("add {line}:2222")), added);
+    assert_eq!(binding(&format!("add {line}")).outside_port, None);
+    assert_eq!(
+        binding("del --proto tcp --outside 203.0.113.7:2222"),
+        outside
+    );
+}
+
+fn settings(line: &str) -> String {
+    let attributes = match noun(&format!("fastnat config {line}")) {
+        Noun::Config(config::Config::Set(set)) => serde_json::to_string(&set.attributes()),
+        Noun::Config(config::Config::Size(size)) => serde_json::to_string(&size.attributes()),
+        other => panic!("{other:?}"),
+    };
+    attributes.expect("plain values")
+}
+
+#[test]
+fn settings_and_sizes() {
+    assert_eq!(
+        settings("set --timeout-udp 2m --conntrack tracked"),
+        r#"{"timeout-udp":120,"conntrack":"tracked"}"#
+    );
+    assert_eq!(
+        settings(
+            "set --max-flows 4M --max-bindings 64k --buckets auto --timeout-tcp-transitory 60 \
+             --numa local --events flow"
+        ),
+        r#"{"max-flows":4194304,"max-bindings":65536,"buckets":0,"timeout-tcp-transitory":60,"#
+            .to_string()
+            + r#""numa":"local","events":"flow"}"#
+    );
+    assert_eq!(settings("size"), "{}");
+    assert_eq!(
+        settings("size --flows 4M --bindings 1M --buckets 2k"),
+        r#"{"max-flows":4194304,"max-bindings":1048576,"buckets":2048}"#
+    );
+}
+
+#[test]
+fn stats_are_counters_unless_asked_for_tables() {
+    let verb = |line: &str| match noun(line) {
+        Noun::Stats(stats) => (stats.context(), stats.verb),
+        other => panic!("{other:?}"),
+    };
+    assert!(matches!(verb("fastnat stats --all"), ("stats", None)));
+    assert!(matches!(
+        verb("fastnat stats --json table"),
+        ("stats table", Some(stats::Verb::Table))
+    ));
+}
+
+#[test]
+fn events_to_listen_to() {
+    let groups = |line: &str| match noun(&format!("fastnat monitor {line}")) {
+        Noun::Monitor(monitor) => monitor.groups(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(groups(""), [Group::Limit, Group::Binding]);
+    assert_eq!(groups("--count 3 --timeout 5m"), groups(""));
+    assert_eq!(groups("--flows"), [Group::Flow]);
+    assert_eq!(groups("--flows --limits"), [Group::Limit, Group::Flow]);
 }
 
 #[test]
@@ -215,6 +313,17 @@ fn mistakes_are_explained() {
             "config set --conntrack off",
             "use one of: untracked, tracked",
         ),
+        ("config set --max-flows 4X", "64k or 4M"),
+        ("config set --max-flows 4G", "more than"),
+        ("config set --numa near", "use one of: home, local"),
+        ("policy add masquerade --timeout-tcp soon", "30s, 5m, 2h"),
+        ("policy add no-snat --tcp-fin", "--tcp-fin"),
+        (
+            "binding del --proto tcp --outside 203.0.113.7",
+            "the port is missing",
+        ),
+        ("binding add --policy 1", "--inside <ADDR:PORT>"),
+        ("monitor --count 0", "0 is not in 1.."),
         ("frobnicate", "unrecognized subcommand"),
     ];
     for (line, expected) in cases {
@@ -228,7 +337,7 @@ fn mistakes_are_explained() {
 fn the_reference_is_complete() {
     let page = include_str!("../../../Documentation/reference/cli.md");
     fn visit(command: &clap::Command, page: &str) {
-        if !command.has_subcommands() {
+        if !command.is_subcommand_required_set() {
             let path = command.get_bin_name().unwrap();
             assert!(page.contains(&format!("`{path}")), "cli.md lacks {path}");
         }

@@ -6,8 +6,8 @@ use fastnat::failure::Failure;
 use fastnat::output::Text;
 use fastnat::show;
 use fastnat_netlink::generated::{
-    Binding, Config, ConntrackMode, Flow, Node, Policy, PolicyAction, Pool, PortMode, Range, Stats,
-    Tuple,
+    Binding, Config, ConntrackMode, EventLevel, Expiry, Flow, Node, NumaMode, Policy, PolicyAction,
+    Pool, PortMode, Range, Stats, Tuple,
 };
 use fastnat_netlink::{Error, Proto, Refusal};
 
@@ -36,7 +36,7 @@ fn flow(proto: Proto, port: u16, server_port: u16) -> Flow {
         policy: Some(1),
         expires: Some(7431),
         node: Some(0),
-        count: None,
+        ..Flow::default()
     }
 }
 
@@ -111,6 +111,33 @@ fn policies_read_like_the_command_line() {
 }
 
 #[test]
+fn a_policy_says_what_expires_otherwise_than_the_settings_say() {
+    let lease = Policy {
+        id: Some(1),
+        expiry: Some(Expiry::Absolute),
+        timeout_tcp: Some(86400),
+        tcp_fin: true,
+        ..Policy::default()
+    };
+    let usual = Policy {
+        id: Some(2),
+        expiry: Some(Expiry::Relative),
+        ..Policy::default()
+    };
+    let listed = text(&show::Policies(vec![lease, usual.clone()]));
+    let ends: Vec<_> = listed.lines().map(|line| &line[line.len() - 8..]).collect();
+    assert_eq!(ends, ["  EXPIRY", " tcp-fin", "     any"]);
+    assert!(
+        listed.contains("  absolute tcp 86400s tcp-fin\n"),
+        "{listed}"
+    );
+    assert!(
+        text(&show::Policies(vec![usual]))
+            .starts_with("ID  PRIORITY  ACTION  MATCH  TO  FLOWS  HITS\n")
+    );
+}
+
+#[test]
 fn pools_and_bindings() {
     let range = Range {
         addr_min: Some([1, 1, 1, 1].into()),
@@ -139,11 +166,23 @@ fn pools_and_bindings() {
         policy: Some(1),
         flows: Some(2),
         node: Some(0),
+        ..Binding::default()
+    };
+    let added = Binding {
+        flows: Some(0),
+        r#static: true,
+        expires: Some(3599),
+        ..binding.clone()
     };
     assert_eq!(
-        text(&show::Bindings(vec![binding])),
-        "PROTO  INSIDE         OUTSIDE           POLICY  FLOWS  NODE\n\
-         udp    10.0.0.2:5000  203.0.113.7:6000       1      2     0\n"
+        text(&show::Bindings(vec![binding, added.clone()])),
+        "PROTO  INSIDE         OUTSIDE           POLICY  FLOWS  NODE  STATIC  EXPIRES\n\
+         udp    10.0.0.2:5000  203.0.113.7:6000       1      2     0\n\
+         udp    10.0.0.2:5000  203.0.113.7:6000       1      0     0  static    3599s\n"
+    );
+    assert_eq!(
+        text(&show::BindingAdded(added)),
+        "outside 203.0.113.7:6000\n"
     );
 }
 
@@ -154,6 +193,9 @@ fn counters_of_zero_are_left_out_unless_asked_for() {
         buckets: Some(8),
         flows: Some(2),
         bindings: Some(1),
+        translated: Some(1200),
+        flows_created: Some(7),
+        remote_hits: Some(0),
     };
     let stats = Stats {
         translated: Some(1234),
@@ -175,7 +217,11 @@ fn counters_of_zero_are_left_out_unless_asked_for() {
         "{brief}"
     );
     assert!(
-        brief.ends_with("\n\nNODE  BUCKETS  FLOWS  BINDINGS\n   0        8      2         1\n")
+        brief.ends_with(
+            "\n\nNODE  BUCKETS  FLOWS  BINDINGS  TRANSLATED  FLOWS-CREATED  REMOTE-HITS\n   \
+             0        8      2         1        1200              7            0\n"
+        ),
+        "{brief}"
     );
     assert!(!brief.contains("drop-ports"));
     assert!(
@@ -196,11 +242,25 @@ fn settings_have_their_units() {
         max_flows: Some(65536),
         timeout_udp: Some(300),
         conntrack: Some(ConntrackMode::Untracked),
+        buckets: Some(0),
+        events: Some(EventLevel::Flow),
         ..Config::default()
     };
     assert_eq!(
         text(&show::Config(config)),
-        "max-flows    65536\ntimeout-udp  300 s\nconntrack    untracked\n"
+        "max-flows    65536\ntimeout-udp  300 s\nconntrack    untracked\n\
+         buckets      auto\nevents       flow\n"
+    );
+    let fixed = Config {
+        buckets: Some(4096),
+        timeout_tcp_transitory: Some(240),
+        numa: Some(NumaMode::Home),
+        ..Config::default()
+    };
+    assert_eq!(
+        text(&show::Config(fixed)),
+        "timeout-tcp-transitory  240 s\nbuckets                 4096 per table\n\
+         numa                    home\n"
     );
 }
 

@@ -303,7 +303,7 @@ proptest! {
         half in half(), csum in csum(), new in any_endpoint(),
     ) {
         let tuple = Tuple::new(TCP, new, new);
-        let p = Packet { tuple, l4, l4_offset: at.0, l4_len: at.1 };
+        let p = Packet { tuple, l4, l4_offset: at.0, l4_len: at.1, edge: Edge::None };
         let mut after = bytes.clone();
         let done = endpoint(&mut after, &p, half, new, csum);
         prop_assert!(done || after == bytes);

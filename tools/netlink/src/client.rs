@@ -4,34 +4,18 @@
 
 use std::{fmt, io};
 
-use netlink_packet_core::{
-    DecodeError, NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NetlinkMessage, NetlinkPayload,
-};
+use netlink_packet_core::{DecodeError, NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NetlinkPayload};
 
 use crate::ack::{self, Ack, Refusal};
+use crate::controller::{self, Family};
 use crate::generated::{Command, FAMILY, VERSION};
-use crate::message::{Generic, encode};
+use crate::message::{Generic, decode, encode};
 use crate::schema::Set;
 use crate::socket::{Kernel, Transport};
 use crate::wire::Attributes;
 
 /// How often a list is read anew because it changed meanwhile.
 const DUMP_ATTEMPTS: usize = 5;
-
-/// The generic netlink controller, which knows the numbers of the families.
-mod controller {
-    pub const FAMILY: u16 = 0x10;
-    pub const GET_FAMILY: u8 = 3;
-    pub const VERSION: u8 = 2;
-
-    attribute_set! {
-        /// `CTRL_ATTR_*` of `linux/genetlink.h`.
-        Family = "family" {
-            1 id: Option<u16> = "id",
-            2 name: Option<String> = "name",
-        }
-    }
-}
 
 /// Why a request was not done.
 #[derive(Debug)]
@@ -42,6 +26,8 @@ pub enum Error {
     Refused(Refusal),
     /// The list changed each of the times that it was read.
     Interrupted,
+    /// The module, an older one, has no group of events of this name.
+    NoGroup(&'static str),
     /// The kernel's answer makes no sense.
     Malformed(DecodeError),
     /// The socket failed.
@@ -57,6 +43,12 @@ impl fmt::Display for Error {
                 write!(
                     f,
                     "the list changed while it was read, {DUMP_ATTEMPTS} times in a row"
+                )
+            }
+            Self::NoGroup(name) => {
+                write!(
+                    f,
+                    "the kernel module is too old, it has no events of {name}"
                 )
             }
             Self::Malformed(error) => write!(f, "cannot understand the kernel: {error}"),
@@ -81,8 +73,8 @@ impl From<DecodeError> for Error {
 
 /// A connection to the family, in one network namespace.
 pub struct Client<T = Kernel> {
-    transport: T,
-    family: u16,
+    pub(crate) transport: T,
+    family: Family,
     sequence: u32,
     warnings: Vec<String>,
 }
@@ -113,7 +105,7 @@ impl<T: Transport> Client<T> {
     pub fn over(transport: T) -> Result<Self, Error> {
         let mut client = Self {
             transport,
-            family: 0,
+            family: Family::default(),
             sequence: 0,
             warnings: Vec::new(),
         };
@@ -157,11 +149,23 @@ impl<T: Transport> Client<T> {
         std::mem::take(&mut self.warnings)
     }
 
+    /// The number of the family.
+    pub(crate) fn family(&self) -> u16 {
+        self.family.id.unwrap_or_default()
+    }
+
+    /// The number of a multicast group of the family.
+    pub(crate) fn group(&self, name: &str) -> Option<u32> {
+        let mut groups = self.family.groups.iter().flat_map(|groups| &groups.0);
+        let group = groups.find(|group| group.name.as_deref() == Some(name));
+        group.and_then(|group| group.id)
+    }
+
     fn compose<A: Attributes>(&self, command: Command, flags: u16, attributes: &A) -> Request {
         let mut bytes = Vec::new();
         attributes.emit(&mut bytes);
         let message = Generic {
-            family: self.family,
+            family: self.family(),
             command: command as u8,
             version: VERSION,
             attributes: bytes,
@@ -173,20 +177,20 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    fn resolve(&mut self) -> Result<u16, Error> {
+    fn resolve(&mut self) -> Result<Family, Error> {
         let mut attributes = Vec::new();
-        controller::Family {
+        Family {
             name: Some(FAMILY.into()),
-            id: None,
+            ..Family::default()
         }
         .emit(&mut attributes);
         let message = Generic {
-            family: controller::FAMILY,
+            family: controller::CONTROLLER,
             command: controller::GET_FAMILY,
             version: controller::VERSION,
             attributes,
         };
-        let set = controller::Family::SET;
+        let set = Family::SET;
         let answer = match self.exchange(Request {
             message,
             flags: NLM_F_ACK,
@@ -202,9 +206,9 @@ impl<T: Transport> Client<T> {
             .first()
             .map(Vec::as_slice)
             .unwrap_or_default();
-        controller::Family::parse(attributes)?
-            .id
-            .ok_or(Error::NotLoaded)
+        let family = Family::parse(attributes)?;
+        family.id.ok_or(Error::NotLoaded)?;
+        Ok(family)
     }
 
     fn exchange(&mut self, request: Request) -> Result<Answer, Error> {
@@ -228,16 +232,13 @@ impl<T: Transport> Client<T> {
     /// Takes over the messages of a datagram. Says whether the answer is complete.
     fn take_datagram(
         &mut self,
-        mut datagram: &[u8],
+        datagram: &[u8],
         set: &'static Set,
         request: &[u8],
         answer: &mut Answer,
     ) -> Result<bool, Error> {
-        while !datagram.is_empty() {
-            let message = NetlinkMessage::<Generic>::deserialize(datagram)?;
-            let (header, payload) = message.into_parts();
-            let next = (header.length as usize).next_multiple_of(4);
-            datagram = datagram.get(next..).unwrap_or_default();
+        for message in decode(datagram) {
+            let (header, payload) = message?.into_parts();
             if header.sequence_number != self.sequence {
                 continue;
             }

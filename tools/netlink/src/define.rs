@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The two forms in which `generated.rs` states the specification.
+//! The three forms in which `generated.rs` states the specification.
 
 /// An attribute set: a struct, its table for names, and its coding.
 macro_rules! attribute_set {
@@ -109,6 +109,73 @@ macro_rules! wire_enum {
                 match u32::read(payload)? {
                     $($value => Ok(Self::$entry),)*
                     other => Err(format!("unknown {} {other}", $spec).into()),
+                }
+            }
+        }
+    };
+}
+
+/// The groups of events, and the events, each of which has an attribute set that holds a `seq`.
+macro_rules! events {
+    (
+        groups {
+            $($group:ident = $group_name:literal,)*
+        }
+        $($(#[doc = $doc:literal])* $value:literal $event:ident($set:ident) = $name:literal in $in:ident,)*
+    ) => {
+        /// The groups to which events are sent.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum Group {
+            $(#[doc = concat!("The group `", $group_name, "`.")] $group,)*
+        }
+
+        impl Group {
+            /// Its name in the specification.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$group => $group_name,)*
+                }
+            }
+        }
+
+        /// What has happened.
+        #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+        #[serde(tag = "event", rename_all = "kebab-case")]
+        pub enum Event {
+            $($(#[doc = $doc])* $event($set),)*
+        }
+
+        impl Event {
+            /// Reads the attributes of `command`, if that is an event.
+            pub(crate) fn parse(
+                command: u8,
+                attributes: &[u8],
+            ) -> Result<Option<Self>, crate::DecodeError> {
+                match command {
+                    $($value => crate::Attributes::parse(attributes).map(Self::$event).map(Some),)*
+                    _ => Ok(None),
+                }
+            }
+
+            /// Its name in the specification, without the ending `-ntf`.
+            pub const fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$event(_) => $name,)*
+                }
+            }
+
+            /// The group that it was sent to.
+            pub const fn group(&self) -> Group {
+                match self {
+                    $(Self::$event(_) => Group::$in,)*
+                }
+            }
+
+            /// Its number in the group.
+            pub const fn seq(&self) -> Option<u32> {
+                match self {
+                    $(Self::$event(set) => set.seq,)*
                 }
             }
         }

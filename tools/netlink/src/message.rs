@@ -5,8 +5,8 @@
 use std::convert::Infallible;
 
 use netlink_packet_core::{
-    NLM_F_REQUEST, NetlinkDeserializable, NetlinkHeader, NetlinkMessage, NetlinkPayload,
-    NetlinkSerializable,
+    DecodeError, NLM_F_REQUEST, NetlinkDeserializable, NetlinkHeader, NetlinkMessage,
+    NetlinkPayload, NetlinkSerializable,
 };
 
 const NETLINK_HEADER_LEN: usize = 16;
@@ -57,6 +57,23 @@ impl NetlinkDeserializable for Generic {
                 .to_vec(),
         })
     }
+}
+
+/// The messages of a datagram, up to the first that makes no sense.
+pub(crate) fn decode(
+    mut datagram: &[u8],
+) -> impl Iterator<Item = Result<NetlinkMessage<Generic>, DecodeError>> {
+    std::iter::from_fn(move || {
+        if datagram.is_empty() {
+            return None;
+        }
+        let message = NetlinkMessage::deserialize(datagram);
+        let next = message.as_ref().ok().and_then(|message| {
+            datagram.get((message.header.length as usize).next_multiple_of(4)..)
+        });
+        datagram = next.unwrap_or_default();
+        Some(message)
+    })
 }
 
 /// The bytes of a request.

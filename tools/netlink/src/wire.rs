@@ -27,8 +27,8 @@ pub trait Value: Sized {
     }
 }
 
-/// A member of an attribute set: an attribute that occurs at most once (`Option`), or any number
-/// of times (`Vec`).
+/// A member of an attribute set: an attribute that occurs at most once (`Option`), any number of
+/// times (`Vec`), or is a flag (`bool`).
 pub trait Field: Default {
     /// The set inside, when the attribute is a nest.
     const NESTED: Option<&'static Set>;
@@ -88,7 +88,7 @@ impl<T: Attributes> Value for T {
 /// # Panics
 ///
 /// When the payload does not fit the 16 bits of an attribute's length.
-fn put<T: Value>(kind: u16, value: &T, out: &mut Vec<u8>) {
+pub(crate) fn put<T: Value>(kind: u16, value: &T, out: &mut Vec<u8>) {
     let start = out.len();
     out.resize(start + NLA_HEADER_SIZE, 0);
     value.write(out);
@@ -138,6 +138,36 @@ impl<T: Value> Field for Vec<T> {
 
     fn omitted(&self) -> bool {
         false
+    }
+
+    fn number(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// The payload of a flag, which says all by being there.
+impl Value for () {
+    fn write(&self, _: &mut Vec<u8>) {}
+
+    fn read(payload: &[u8]) -> Result<Self, DecodeError> {
+        exactly::<0>(payload).map(drop)
+    }
+}
+
+impl Field for bool {
+    const NESTED: Option<&'static Set> = None;
+
+    fn emit(&self, kind: u16, out: &mut Vec<u8>) {
+        self.then_some(()).emit(kind, out);
+    }
+
+    fn absorb(&mut self, payload: &[u8]) -> Result<(), DecodeError> {
+        *self = true;
+        <()>::read(payload)
+    }
+
+    fn omitted(&self) -> bool {
+        !self
     }
 
     fn number(&self) -> Option<u64> {

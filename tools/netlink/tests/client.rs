@@ -2,18 +2,16 @@
 
 //! The client against a kernel of cardboard, which answers from a script.
 
-use std::collections::VecDeque;
-use std::io;
+mod cardboard;
 
+use cardboard::{
+    Answer, CAPPED, Cardboard, MULTI, NLMSG_DONE, attribute, done, error, family, message, number,
+    reply,
+};
 use fastnat_netlink::generated::{Command, Config, Policy, Pool, Range};
-use fastnat_netlink::{Attributes, Client, Error, Refusal, Transport};
+use fastnat_netlink::{Client, Error, Refusal};
 
-const FAMILY: u16 = 0x1c;
-const NLMSG_ERROR: u16 = 2;
-const NLMSG_DONE: u16 = 3;
-const MULTI: u16 = 2;
 const DUMP_INTR: u16 = 0x10;
-const CAPPED: u16 = 0x100;
 const ACK_TLVS: u16 = 0x200;
 
 const MSG: u16 = 1;
@@ -21,86 +19,13 @@ const OFFS: u16 = 2;
 const MISS_TYPE: u16 = 5;
 const MISS_NEST: u16 = 6;
 
-/// Makes an answer from the request; the answer may be several datagrams.
-type Answer = Box<dyn Fn(&[u8]) -> Vec<Vec<u8>>>;
-
-#[derive(Default)]
-struct Cardboard {
-    answers: VecDeque<Answer>,
-    pending: VecDeque<Vec<u8>>,
-}
-
-impl Transport for Cardboard {
-    fn send(&mut self, request: &[u8]) -> io::Result<()> {
-        let answer = self.answers.pop_front().expect("an unexpected request");
-        self.pending.extend(answer(request));
-        Ok(())
-    }
-
-    fn receive(&mut self) -> io::Result<Vec<u8>> {
-        self.pending
-            .pop_front()
-            .ok_or_else(|| io::ErrorKind::WouldBlock.into())
-    }
-}
-
 fn client(answers: Vec<Answer>) -> Client<Cardboard> {
-    let id = attribute(1, &FAMILY.to_ne_bytes());
-    let family: Answer = Box::new(move |request| {
-        let reply = message(request, 0x10, 0, &[&[1, 2, 0, 0], &id[..]].concat());
-        vec![reply, error(request, 0, 0, &[])]
-    });
-    let answers = std::iter::once(family).chain(answers).collect();
+    let answers = std::iter::once(family(&[])).chain(answers).collect();
     Client::over(Cardboard {
         answers,
         ..Cardboard::default()
     })
     .expect("the family was answered")
-}
-
-fn attribute(kind: u16, payload: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
-    out.extend((payload.len() as u16 + 4).to_ne_bytes());
-    out.extend(kind.to_ne_bytes());
-    out.extend(payload);
-    out.resize(out.len().next_multiple_of(4), 0);
-    out
-}
-
-fn number(kind: u16, value: u32) -> Vec<u8> {
-    attribute(kind, &value.to_ne_bytes())
-}
-
-/// A message with the sequence number of the request.
-fn message(request: &[u8], kind: u16, flags: u16, payload: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
-    out.extend((payload.len() as u32 + 16).to_ne_bytes());
-    out.extend(kind.to_ne_bytes());
-    out.extend(flags.to_ne_bytes());
-    out.extend(&request[8..16]);
-    out.extend(payload);
-    out
-}
-
-/// An acknowledgement; unless capped it repeats the request.
-fn error(request: &[u8], errno: i32, flags: u16, tlvs: &[u8]) -> Vec<u8> {
-    let echo = if flags & CAPPED == 0 {
-        request
-    } else {
-        &request[..16]
-    };
-    let payload = [&(-errno).to_ne_bytes()[..], echo, tlvs].concat();
-    message(request, NLMSG_ERROR, flags, &payload)
-}
-
-fn reply(request: &[u8], flags: u16, attributes: &impl Attributes) -> Vec<u8> {
-    let mut payload = vec![1, 1, 0, 0];
-    attributes.emit(&mut payload);
-    message(request, FAMILY, flags, &payload)
-}
-
-fn done(request: &[u8], flags: u16) -> Vec<u8> {
-    message(request, NLMSG_DONE, MULTI | flags, &0i32.to_ne_bytes())
 }
 
 fn refusal<R: std::fmt::Debug>(result: Result<R, Error>) -> Refusal {

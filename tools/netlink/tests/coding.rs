@@ -58,6 +58,24 @@ fn nests_are_flagged_and_repeated() {
     assert_eq!(bytes(&pool), expected.concat());
 }
 
+/// A flag is there or not; JSON has it when it is there.
+#[cfg(target_endian = "little")]
+#[test]
+fn flags_have_no_payload() {
+    let policy = Policy {
+        tcp_fin: true,
+        ..Policy::default()
+    };
+    assert_eq!(bytes(&policy), [4, 0, 27, 0]);
+    assert_eq!(Policy::parse(&[4, 0, 27, 0]).unwrap(), policy);
+    assert!(Policy::parse(&[5, 0, 27, 0, 1, 0, 0, 0]).is_err());
+    assert!(bytes(&Policy::default()).is_empty());
+    assert_eq!(
+        serde_json::to_string(&policy).unwrap(),
+        r#"{"tcp-fin":true}"#
+    );
+}
+
 #[test]
 fn attributes_of_a_newer_kernel_are_skipped() {
     let mut wire = bytes(&Config {
@@ -142,7 +160,8 @@ prop_compose! {
         numbers in any::<[Option<u32>; 4]>(),
     ) -> Flow {
         let [policy, expires, node, count] = numbers;
-        Flow { proto: Some(Proto(proto)), orig, translated, policy, expires, node, count }
+        let seq = node;
+        Flow { proto: Some(Proto(proto)), orig, translated, policy, expires, node, count, seq }
     }
 }
 

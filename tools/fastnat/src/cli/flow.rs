@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `fastnat flow` and `fastnat binding`.
+//! `fastnat flow`.
 
 use clap::{Args, Subcommand};
 use fastnat_netlink::Proto;
@@ -34,14 +34,6 @@ impl Flow {
             Self::Flush(_) => "flush",
         }
     }
-}
-
-/// What to do with bindings.
-#[derive(Debug, Subcommand)]
-pub enum Binding {
-    /// List the bindings
-    #[command(after_help = "Example:\n  fastnat binding list")]
-    List,
 }
 
 /// Which flows; without options all.

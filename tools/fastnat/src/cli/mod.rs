@@ -2,13 +2,23 @@
 
 //! The command line.
 
+pub mod binding;
 pub mod config;
+pub mod expiry;
 pub mod flow;
+pub mod monitor;
 pub mod policy;
 pub mod pool;
+pub mod stats;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+
+const MONITOR_EXAMPLES: &str = "\
+Examples:
+  fastnat monitor
+  fastnat monitor --bindings --resync --json
+  fastnat monitor --limits --count 1 --timeout 1h";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -67,17 +77,19 @@ pub enum Noun {
     Flow(flow::Flow),
     /// Which outside endpoint stands for which inside endpoint
     #[command(subcommand)]
-    Binding(flow::Binding),
-    /// Show the counters
-    #[command(after_help = "Example:\n  fastnat stats --all")]
-    Stats {
-        /// Show counters that are zero too; JSON always has them
-        #[arg(long)]
-        all: bool,
-    },
+    Binding(binding::Binding),
+    /// Show the counters, or how full the tables are
+    #[command(after_help = "Examples:\n  fastnat stats --all\n  fastnat stats table")]
+    Stats(stats::Stats),
     /// Limits, timeouts and modes
     #[command(subcommand)]
     Config(config::Config),
+    /// Print what happens, one line an event, until interrupted
+    ///
+    /// Without an option for what to print: limits and bindings. The time is that at which the
+    /// event was read. A line says so when events were lost.
+    #[command(after_help = MONITOR_EXAMPLES)]
+    Monitor(monitor::Monitor),
     /// Print the completions of a shell
     #[command(after_help = "Example:\n  \
         fastnat completions bash > /etc/bash_completion.d/fastnat")]
@@ -94,9 +106,10 @@ impl Noun {
             Self::Policy(policy) => format!("policy {}", policy.verb()),
             Self::Pool(pool) => format!("pool {}", pool.verb()),
             Self::Flow(flow) => format!("flow {}", flow.verb()),
-            Self::Binding(flow::Binding::List) => "binding list".into(),
-            Self::Stats { .. } => "stats".into(),
+            Self::Binding(binding) => format!("binding {}", binding.verb()),
+            Self::Stats(stats) => stats.context().into(),
             Self::Config(config) => format!("config {}", config.verb()),
+            Self::Monitor(_) => "monitor".into(),
             Self::Completions { .. } => "completions".into(),
         }
     }

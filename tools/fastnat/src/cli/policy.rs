@@ -6,12 +6,14 @@ use clap::{Args, Subcommand};
 use fastnat_netlink::Proto;
 use fastnat_netlink::generated::{Policy as Attributes, PolicyAction};
 
+use super::expiry::Expiry;
 use crate::parse::{Endpoint, Iface, Mark, PoolName, Ports, Prefix};
 
 const ADD_EXAMPLES: &str = "\
 Examples:
   fastnat policy add masquerade --out eth0
   fastnat policy add snat --pool web --src 10.0.0.0/8 --out eth0
+  fastnat policy add snat --pool web --expiry absolute --timeout-tcp 1d --timeout-udp 1h
   fastnat policy add no-snat --dst 192.168.0.0/16 --priority 100
   fastnat policy add dnat --to 10.0.0.80:8080 --dst 203.0.113.7 --proto tcp --dport 80
   fastnat policy add dnat --to 10.0.0.80:9000-9099 --proto udp --dport 5000-5099 --in eth0";
@@ -58,6 +60,9 @@ pub enum Action {
         /// Which flows.
         #[command(flatten)]
         matches: Matches,
+        /// For how long.
+        #[command(flatten)]
+        expiry: Expiry,
     },
     /// Translate the source to the address of the output interface
     #[command(after_help = "Example:\n  fastnat policy add masquerade --out eth0")]
@@ -68,6 +73,9 @@ pub enum Action {
         /// Which flows.
         #[command(flatten)]
         matches: Matches,
+        /// For how long.
+        #[command(flatten)]
+        expiry: Expiry,
     },
     /// Translate the destination to a given endpoint
     #[command(after_help = "Examples:\n  \
@@ -81,6 +89,9 @@ pub enum Action {
         /// Which flows.
         #[command(flatten)]
         matches: Matches,
+        /// For how long.
+        #[command(flatten)]
+        expiry: Expiry,
     },
     /// Leave the source alone and ask no later source policy
     #[command(
@@ -144,25 +155,31 @@ impl Action {
     /// The attributes of the request.
     pub fn attributes(self) -> Attributes {
         match self {
-            Self::Snat { pool, matches } => {
-                let attributes = matches.attributes(PolicyAction::Snat);
-                Attributes {
-                    pool: Some(pool.0),
-                    ..attributes
-                }
-            }
-            Self::Masquerade { pool, matches } => {
-                let attributes = matches.attributes(PolicyAction::Masquerade);
-                Attributes {
-                    pool: pool.map(|name| name.0),
-                    ..attributes
-                }
-            }
-            Self::Dnat { to, matches } => Attributes {
+            Self::Snat {
+                pool,
+                matches,
+                expiry,
+            } => Attributes {
+                pool: Some(pool.0),
+                ..expiry.attributes(matches.attributes(PolicyAction::Snat))
+            },
+            Self::Masquerade {
+                pool,
+                matches,
+                expiry,
+            } => Attributes {
+                pool: pool.map(|name| name.0),
+                ..expiry.attributes(matches.attributes(PolicyAction::Masquerade))
+            },
+            Self::Dnat {
+                to,
+                matches,
+                expiry,
+            } => Attributes {
                 to_addr: Some(to.addr),
                 to_port_min: to.ports.map(|ports| ports.min),
                 to_port_max: to.ports.and_then(Ports::max_if_range),
-                ..matches.attributes(PolicyAction::Dnat)
+                ..expiry.attributes(matches.attributes(PolicyAction::Dnat))
             },
             Self::NoSnat { matches } => matches.attributes(PolicyAction::NoSnat),
             Self::NoDnat { matches } => matches.attributes(PolicyAction::NoDnat),

@@ -23,17 +23,27 @@ impl Text for Config {
             ("max-flows", plain(config.max_flows)),
             ("max-bindings", plain(config.max_bindings)),
             ("timeout-tcp", seconds(config.timeout_tcp)),
+            (
+                "timeout-tcp-transitory",
+                seconds(config.timeout_tcp_transitory),
+            ),
             ("timeout-udp", seconds(config.timeout_udp)),
             ("timeout-icmp", seconds(config.timeout_icmp)),
             ("conntrack", config.conntrack.map(|mode| mode.to_string())),
-            (
-                "buckets",
-                config.buckets.map(|buckets| format!("{buckets} per node")),
-            ),
+            ("buckets", config.buckets.map(buckets)),
+            ("numa", config.numa.map(|mode| mode.to_string())),
+            ("events", config.events.map(|level| level.to_string())),
         ];
         let rows = rows
             .into_iter()
             .filter_map(|(name, value)| Some(vec![name.into(), value?]));
         table(out, &[Align::Left; 2], &rows.collect::<Vec<_>>())
+    }
+}
+
+fn buckets(buckets: u32) -> String {
+    match buckets {
+        0 => "auto".into(),
+        _ => format!("{buckets} per table"),
     }
 }

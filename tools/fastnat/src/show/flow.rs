@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Flows and bindings.
+//! Flows.
 
 use std::io::{self, Write};
-use std::net::Ipv4Addr;
 
 use fastnat_netlink::Proto;
-use fastnat_netlink::generated::{self, Binding, Tuple};
+use fastnat_netlink::generated::{self, Tuple};
 use serde::Serialize;
 
-use super::{or_empty, titles};
+use super::{endpoint, or_empty};
 use crate::output::{Align, Text, table};
 
 /// The flows.
@@ -26,11 +25,6 @@ pub struct Flow(pub generated::Flow);
 #[derive(Serialize)]
 #[serde(transparent)]
 pub struct Flushed(pub generated::Flow);
-
-/// The bindings.
-#[derive(Serialize)]
-#[serde(transparent)]
-pub struct Bindings(pub Vec<Binding>);
 
 impl Text for Flows {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -67,16 +61,22 @@ fn line(flow: &generated::Flow, nodes: bool) -> Vec<String> {
         .node
         .filter(|_| nodes)
         .map(|node| format!("node {node}"));
+    let [first, translated] = both_sides(flow);
     vec![
-        format!(
-            "{} {}",
-            or_empty(flow.proto),
-            tuple(flow.proto, flow.orig.as_ref())
-        ),
-        format!("as {}", tuple(flow.proto, flow.translated.as_ref())),
+        first,
+        format!("as {translated}"),
         format!("policy {}", or_empty(flow.policy)),
         format!("expires {}s", or_empty(flow.expires)),
         or_empty(node),
+    ]
+}
+
+/// The first packet as it came, with its protocol, and as it left.
+pub(super) fn both_sides(flow: &generated::Flow) -> [String; 2] {
+    let orig = tuple(flow.proto, flow.orig.as_ref());
+    [
+        format!("{} {orig}", or_empty(flow.proto)),
+        tuple(flow.proto, flow.translated.as_ref()),
     ]
 }
 
@@ -85,39 +85,4 @@ fn tuple(proto: Option<Proto>, tuple: Option<&Tuple>) -> String {
     let src = endpoint(proto, tuple.src_addr, tuple.src_port);
     let dst = endpoint(proto, tuple.dst_addr, tuple.dst_port);
     format!("{src} -> {dst}")
-}
-
-/// An address with its port; with its query identifier in ICMP, where 0 says there is none.
-fn endpoint(proto: Option<Proto>, addr: Option<Ipv4Addr>, port: Option<u16>) -> String {
-    match port {
-        Some(0) if proto == Some(Proto::ICMP) => or_empty(addr),
-        Some(port) => format!("{}:{port}", or_empty(addr)),
-        None => or_empty(addr),
-    }
-}
-
-const ALIGN: [Align; 6] = [
-    Align::Left,
-    Align::Left,
-    Align::Left,
-    Align::Right,
-    Align::Right,
-    Align::Right,
-];
-
-impl Text for Bindings {
-    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let mut rows = titles(&["PROTO", "INSIDE", "OUTSIDE", "POLICY", "FLOWS", "NODE"]);
-        rows.extend(self.0.iter().map(|binding| {
-            vec![
-                or_empty(binding.proto),
-                endpoint(None, binding.inside_addr, binding.inside_port),
-                endpoint(None, binding.outside_addr, binding.outside_port),
-                or_empty(binding.policy),
-                or_empty(binding.flows),
-                or_empty(binding.node),
-            ]
-        }));
-        table(out, &ALIGN, &rows)
-    }
 }

@@ -2,17 +2,29 @@
 
 //! The results of the commands as text.
 
+mod binding;
 mod config;
+mod event;
 mod flow;
 mod policy;
 mod pool;
+mod size;
 mod stats;
+mod table;
 
+use std::net::Ipv4Addr;
+
+use fastnat_netlink::Proto;
+
+pub use binding::{BindingAdded, Bindings};
 pub use config::Config;
-pub use flow::{Bindings, Flow, Flows, Flushed};
+pub use event::{Line, Mark, What};
+pub use flow::{Flow, Flows, Flushed};
 pub use policy::{Added, Policies};
 pub use pool::Pools;
+pub use size::Size;
 pub use stats::Stats;
+pub use table::Tables;
 
 /// A value, or nothing.
 fn or_empty(value: Option<impl ToString>) -> String {
@@ -22,4 +34,13 @@ fn or_empty(value: Option<impl ToString>) -> String {
 /// The titles of a table, as its first row.
 fn titles(titles: &[&str]) -> Vec<Vec<String>> {
     vec![titles.iter().map(|&title| title.into()).collect()]
+}
+
+/// An address with its port; with its query identifier in ICMP, where 0 says there is none.
+fn endpoint(proto: Option<Proto>, addr: Option<Ipv4Addr>, port: Option<u16>) -> String {
+    match port {
+        Some(0) if proto == Some(Proto::ICMP) => or_empty(addr),
+        Some(port) => format!("{}:{port}", or_empty(addr)),
+        None => or_empty(addr),
+    }
 }

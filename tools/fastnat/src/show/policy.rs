@@ -5,7 +5,7 @@
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
 
-use fastnat_netlink::generated::{Policy, PolicyAction};
+use fastnat_netlink::generated::{Expiry, Policy, PolicyAction};
 use serde::Serialize;
 
 use super::{or_empty, titles};
@@ -27,7 +27,7 @@ impl Text for Added {
 #[serde(transparent)]
 pub struct Policies(pub Vec<Policy>);
 
-const ALIGN: [Align; 7] = [
+const ALIGN: [Align; 8] = [
     Align::Right,
     Align::Right,
     Align::Left,
@@ -35,11 +35,22 @@ const ALIGN: [Align; 7] = [
     Align::Left,
     Align::Right,
     Align::Right,
+    Align::Left,
 ];
 
 impl Text for Policies {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let mut rows = titles(&["ID", "PRIORITY", "ACTION", "MATCH", "TO", "FLOWS", "HITS"]);
+        let special = self.0.iter().any(|policy| !expiry(policy).is_empty());
+        let mut rows = titles(&[
+            "ID",
+            "PRIORITY",
+            "ACTION",
+            "MATCH",
+            "TO",
+            "FLOWS",
+            "HITS",
+            if special { "EXPIRY" } else { "" },
+        ]);
         rows.extend(self.0.iter().map(row));
         table(out, &ALIGN, &rows)
     }
@@ -54,6 +65,7 @@ fn row(policy: &Policy) -> Vec<String> {
         target(policy),
         or_empty(policy.flows),
         or_empty(policy.hits),
+        expiry(policy),
     ]
 }
 
@@ -113,4 +125,20 @@ fn target(policy: &Policy) -> String {
         .as_ref()
         .map(|name| format!("pool {name}"))
         .unwrap_or_default()
+}
+
+/// What is not as in the settings, in the words of the command line.
+fn expiry(policy: &Policy) -> String {
+    let timeout = |proto, seconds: Option<u32>| seconds.map(|value| format!("{proto} {value}s"));
+    let parts = [
+        policy
+            .expiry
+            .filter(|expiry| *expiry != Expiry::Relative)
+            .map(|expiry| expiry.to_string()),
+        timeout("tcp", policy.timeout_tcp),
+        timeout("udp", policy.timeout_udp),
+        timeout("icmp", policy.timeout_icmp),
+        policy.tcp_fin.then(|| "tcp-fin".into()),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }

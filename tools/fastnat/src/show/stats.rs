@@ -46,11 +46,19 @@ fn nodes(out: &mut dyn Write, nodes: &[Node]) -> io::Result<()> {
         return Ok(());
     }
     writeln!(out)?;
-    let mut rows = titles(&["NODE", "BUCKETS", "FLOWS", "BINDINGS"]);
+    let mut rows = titles(&[
+        "NODE",
+        "BUCKETS",
+        "FLOWS",
+        "BINDINGS",
+        "TRANSLATED",
+        "FLOWS-CREATED",
+        "REMOTE-HITS",
+    ]);
     rows.extend(nodes.iter().map(|node| {
-        [node.id, node.buckets, node.flows, node.bindings]
-            .map(or_empty)
-            .to_vec()
+        let now = [node.id, node.buckets, node.flows, node.bindings].map(or_empty);
+        let ever = [node.translated, node.flows_created, node.remote_hits].map(or_empty);
+        [&now[..], &ever].concat()
     }));
-    table(out, &[Align::Right; 4], &rows)
+    table(out, &[Align::Right; 7], &rows)
 }
