@@ -31,7 +31,7 @@ module! {
         },
         buckets: u32 {
             default: 0,
-            description: "Hash buckets per namespace and NUMA node (0: two per flow, over all nodes)",
+            description: "Hash buckets of each table of a NUMA node (0: as many as the entries need)",
         },
     },
 }
@@ -44,7 +44,9 @@ struct Fastnat {
     _addresses: sys::dev::AddressNotifier,
     /// 3. Every namespace: hooks off, grace period, work cancelled, tables emptied.
     _namespaces: sys::pernet::Namespaces,
-    /// 4. Waits for what RCU still has to free, then returns the memory.
+    /// 4. The clock stops counting suspension.
+    _clock: sys::time::Clock,
+    /// 5. Waits for what RCU still has to free, then returns the memory.
     _caches: table::Caches,
 }
 
@@ -56,6 +58,7 @@ impl kernel::Module for Fastnat {
             module_parameters::buckets.value(),
         );
         let caches = table::Caches::new()?;
+        let clock = sys::time::Clock::register()?;
         let namespaces = sys::pernet::Namespaces::register()?;
         let addresses = sys::dev::AddressNotifier::register()?;
         let netlink = sys::genl::Family::register()?;
@@ -63,6 +66,7 @@ impl kernel::Module for Fastnat {
             _netlink: netlink,
             _addresses: addresses,
             _namespaces: namespaces,
+            _clock: clock,
             _caches: caches,
         })
     }

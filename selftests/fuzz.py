@@ -49,11 +49,13 @@ class Kind:
             raise Violation(f"{self.get.name}: two of one key: {entries}")
         return found
 
+    def attributes(self, spec):
+        return [spec.attribute(self.name, name) for name in self.key]
+
     def pack(self, key, spec):
         """The key as attributes of a request."""
         items = []
-        for name, value in zip(self.key, key):
-            attribute = spec.attribute(self.name, name)
+        for attribute, value in zip(self.attributes(spec), key):
             if attribute.type in NUMBERS:
                 items.append((attribute, attribute.pack(value)))
             else:
@@ -327,6 +329,12 @@ class Alone(Player):
         self.last, self.events = {}, 0
         self.state = self.model.snapshot(self.genl)
 
+    def leave(self):
+        """Open sockets would keep the namespace alive."""
+        self.watch.end()
+        self.genl.sock.close()
+        self.listener.sock.close()
+
     def step(self):
         before = self.state
         if self.dice.often(25):
@@ -366,7 +374,7 @@ class Alone(Player):
         kind, before = self.dice.choice(list(self.model.kinds.values())), self.state
         slow = Genl(self.spec, self.netns)
         slow.sock.send(slow.command(kind.get.name, flags=REQUEST | DUMP))
-        first = slow.sock.recv(4096)  # what the kernel puts into one piece for a first-time reader
+        first = slow.sock.recv(8192)  # no later piece is larger
         self.step()
         answer = slow.answers([*messages(first), *slow.drain()]).get(slow.seq)
         slow.sock.close()
@@ -377,6 +385,27 @@ class Alone(Player):
             if found not in (before[kind.name].keys(), self.state[kind.name].keys()):
                 raise Violation(f"{kind.get.name} in pieces lists neither what was nor what is: {found}")
         self.sums["pieces", bool(answer.flags & DUMP_INTR)] += 1
+
+    def heap(self):
+        """So many objects that a list of them comes in pieces; made like one that was accepted before."""
+        kind = self.dice.choice(list(self.model.kinds.values()))
+        done = self.maker.corpus.get((kind.add.name, "do"))
+        if not done:
+            return
+        before = set(self.state[kind.name])
+        items = [(member, value) for member, value in self.dice.choice(done) if member.name not in kind.key]
+        for number in range(150):
+            named = [(member, b"n%d\0" % number) for member in kind.attributes(self.spec) if member.type == "string"]
+            self.send(self.genl.command(kind.add.name, self.maker.body(kind.add, items + named)[4:]))
+            self.genl.drain()
+        self.state = self.model.snapshot(self.genl)
+        for _ in range(3):
+            self.torn()
+        for key in sorted(self.state[kind.name].keys() - before, key=str):
+            self.send(self.genl.command(kind.delete.name, self.maker.body(kind.delete, kind.pack(key, self.spec))[4:]))
+            self.genl.drain()
+        self.state = self.model.snapshot(self.genl)
+        self.watch.done()
 
     def listen(self):
         try:
@@ -394,8 +423,7 @@ class Alone(Player):
     def play(self, seconds):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            self.maker.most = 10 if self.number % 400 < 300 else 60  # lists of one piece, and of several
-            self.torn() if self.dice.often(4) else self.step()
+            self.dice.choices([self.step, self.torn, self.heap], [95, 4, 1])[0]()
         if not any(self.sums[kind.add.name, True] for kind in self.model.kinds.values()):
             raise Violation("nothing was ever accepted: the fuzzer is of no use")
 
@@ -524,13 +552,13 @@ class Fuzzer:
 
     def run(self, command, *args):
         """Runs one command of fuzz.sh; whether the kernel behaved."""
-        player = None
+        player, netns = None, os.open(args[-1], os.O_RDONLY)
         try:
             if command == "crowd":
-                made = Crowd(self.spec, self.seed, args[1]).play(float(args[0]))
+                made = Crowd(self.spec, self.seed, netns).play(float(args[0]))
                 print(f"# {made} groups of processes", flush=True)
                 return True
-            player = Alone(self.spec, Dice(f"{self.seed}-{args[-1]}"), args[-1])
+            player = Alone(self.spec, Dice(f"{self.seed}-{command}"), netns)
             if command == "clear":
                 player.clear()
                 return True
@@ -543,8 +571,9 @@ class Fuzzer:
                 player.report("")
             return False
         finally:
+            os.close(netns)
             if player:
-                player.watch.end()
+                player.leave()
                 print(f"# {player.summary()}; events: {player.events}", flush=True)
         return True
 

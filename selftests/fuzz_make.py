@@ -59,9 +59,11 @@ class Maker:
         return b"".join(self.attribute(member) for member in members)
 
     def value(self, attribute, state=None):
-        known = self.known(attribute, state)
+        known, seen = self.known(attribute, state), self.spec.seen.get(attribute.place)
         if known and self.dice.often(80):
             return self.dice.choice(known)
+        if seen and self.dice.often(15):
+            return self.dice.choice(seen)
         if attribute.type in NUMBERS:
             return attribute.pack(self.number(attribute))
         if attribute.type == "string":

@@ -5,6 +5,7 @@ import re
 import socket
 import struct
 import sys
+from collections import defaultdict, deque
 
 import yaml
 
@@ -24,9 +25,9 @@ class Malformed(Exception):
 
 
 class Attribute:
-    def __init__(self, number, entry, spec):
+    def __init__(self, space, number, entry, spec):
         checks = {key: spec.constant(value) for key, value in entry.get("checks", {}).items()}
-        self.number, self.name, self.type = number, entry["name"], entry["type"]
+        self.place, self.number, self.name, self.type = (space, number), number, entry["name"], entry["type"]
         self.multi, self.inside = entry.get("multi-attr", False), entry.get("nested-attributes")
         self.names = spec.enums.get(entry.get("enum"), {})
         self.exact, self.max_len = checks.get("exact-len"), checks.get("max-len")
@@ -102,7 +103,8 @@ class Spec:
         self.sets = {}
         for space in tree["attribute-sets"]:
             numbered = self.numbered(space["attributes"])
-            self.sets[space["name"]] = {number: Attribute(number, entry, self) for number, entry in numbered}
+            name = space["name"]
+            self.sets[name] = {number: Attribute(name, number, entry, self) for number, entry in numbered}
         self.ops = [Operation(number, entry) for number, entry in self.numbered(tree["operations"]["list"])]
         self.op = {op.name: op for op in self.ops}
         self.by_number = {op.number: op for op in self.ops}
@@ -110,7 +112,7 @@ class Spec:
             if op.notify:
                 op.reply["event"] = next(iter(self.op[op.notify].reply.values()))
         self.groups = [group["name"] for group in tree.get("mcast-groups", {}).get("list", [])]
-        self.cache = {}
+        self.cache, self.seen = {}, defaultdict(lambda: deque(maxlen=8))
 
     @staticmethod
     def numbered(entries):
@@ -160,10 +162,12 @@ class Spec:
         if not known:
             command, version, reserved = struct.unpack_from("=BBH", body) if len(body) >= 4 else (0, 0, 1)
             op = self.by_number.get(command)
-            mode = "event" if op and "event" in op.reply else mode
+            mode = mode if not op or mode in op.reply else next(iter(op.reply))
             if not op or version != self.version or reserved or mode not in op.reply:
                 raise Malformed(f"an unknown message of the family: {body[:4].hex()} ({mode})")
             known = op, self.attributes(op.space, body[4:], op.reply[mode])
+            for _, kind, value in split(body[4:]):
+                self.seen[op.space, kind & KIND].append(value)
             if len(self.cache) > 5000:
                 self.cache.clear()
             self.cache[mode, body] = known
@@ -229,17 +233,11 @@ class Answer:
 
     def __init__(self):
         self.code, self.message, self.offset, self.missing = None, "", None, None
-        self.entries, self.flags = [], 0
+        self.entries, self.flags, self.single = [], 0, False
 
     @property
     def explained(self):
         return bool(self.message or self.offset is not None or self.missing is not None)
-
-    def finish(self, flags, body):
-        """An error or an acknowledgement (with the request's header, or all of it), or the end of a dump."""
-        self.code = -struct.unpack_from("=i", body)[0] if len(body) >= 4 else 0
-        if self.code < 0:
-            raise Malformed(f"an error of number {self.code}")
 
     def explanation(self, data):
         for _, kind, value in split(data):
@@ -252,19 +250,15 @@ class Answer:
 
 
 class Genl:
-    """A socket of generic netlink in the namespace at a path, or in this one."""
+    """A socket of generic netlink in a namespace, given as a file that is open, or in this one."""
 
     def __init__(self, spec, netns=None):
         self.spec, self.seq = spec, 0
-        with_namespace = os.open(netns, os.O_RDONLY) if netns else None
-        try:
-            if netns:
-                os.setns(with_namespace, NEWNET)
-            self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 16)
-        finally:
-            if netns:
-                os.setns(HOME, NEWNET)
-                os.close(with_namespace)
+        if netns:
+            os.setns(netns, NEWNET)
+        self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 16)
+        if netns:
+            os.setns(HOME, NEWNET)
         self.sock.setsockopt(SOL_NETLINK, EXT_ACK, 1)
         self.sock.setsockopt(SOL_NETLINK, CAP_ACK, 1)
         self.sock.bind((0, 0))
@@ -318,13 +312,17 @@ class Genl:
             if kind in (ERROR, DONE):
                 if unique and answer.code is not None:
                     raise Malformed(f"two ends of the answer to message {seq}")
-                answer.finish(flags, body)
+                answer.code = -struct.unpack_from("=i", body)[0] if len(body) >= 4 else 0
+                if answer.code < 0:
+                    raise Malformed(f"an error of number {answer.code}")
+                if kind == DONE and answer.single:
+                    raise Malformed("a list without NLM_F_MULTI; some libraries read no further than that")
                 if flags & ACK_TLVS:
                     whole = kind == ERROR and not flags & CAPPED
                     answer.explanation(body[(4 if kind == DONE else 20) + (length.get(seq, 0) + 3 & ~3 if whole else 0):])
             elif kind == self.family:
-                # Some libraries read no further than a message that is not of several.
                 answer.entries.append(self.spec.answer(flags, body))
+                answer.single |= not flags & MULTI
             else:
                 raise Malformed(f"a message of type {kind}")
             answer.flags |= flags

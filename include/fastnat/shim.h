@@ -19,7 +19,7 @@
 
 struct kmem_cache;
 
-/* lock.c: locks, slab caches, per-CPU counters, time, nodes */
+/* lock.c: locks, slab caches, per-CPU counters, nodes */
 void fastnat_shim_buckets_init(void *first, size_t stride, size_t count);
 void fastnat_shim_slots_init(void *first, size_t stride, size_t count);
 void fastnat_shim_making_init(void *first, size_t stride, size_t count);
@@ -38,12 +38,28 @@ void fastnat_shim_counters_free(void *counters);
 void fastnat_shim_counter_inc(void *counters, unsigned int index);
 u64 fastnat_shim_counter_sum(void *counters, unsigned int index);
 
-u32 fastnat_shim_now(void);
-u32 fastnat_shim_hz(void);
-void fastnat_shim_resched(void);
 u64 fastnat_shim_memory(void);
 int fastnat_shim_this_node(void);
 int fastnat_shim_next_node(int node);
+
+/* time.c */
+int fastnat_shim_clock_register(void);
+void fastnat_shim_clock_unregister(void);
+u32 fastnat_shim_now(void);
+u32 fastnat_shim_hz(void);
+void fastnat_shim_resched(void);
+
+/* sysctl.c */
+enum fastnat_sysctl_number {
+	FASTNAT_SYSCTL_FLOWS,
+	FASTNAT_SYSCTL_BINDINGS,
+	FASTNAT_SYSCTL_MAX_FLOWS,
+	FASTNAT_SYSCTL_MAX_BINDINGS,
+	FASTNAT_SYSCTL_BUCKETS,
+};
+
+void *fastnat_shim_sysctl_register(struct net *net, const void *state);
+void fastnat_shim_sysctl_unregister(void *registered);
 
 /* skb.c */
 bool fastnat_shim_skb_pull(struct sk_buff *skb, unsigned int len);
@@ -113,6 +129,7 @@ struct net *fastnat_shim_dump_net(struct netlink_callback *cb);
 /* The Rust side. */
 void fastnat_rs_net_pre_exit(void *state);
 void fastnat_rs_net_exit(void *state);
+u32 fastnat_rs_sysctl(const void *state, u32 which);
 void fastnat_rs_addr_lost(void *state, __be32 addr);
 
 #endif /* _FASTNAT_SHIM_H */

@@ -17,8 +17,9 @@ use crate::sys::rcu::{self, Rcu};
 use crate::sys::time;
 use crate::sys::uapi::*;
 use crate::table::binding::{Binding, Held, NewBinding};
-use crate::table::lease::Lease;
+use crate::table::lease::Room;
 use crate::table::ports::{Claim, Wish};
+use crate::table::shard::Unmade;
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
@@ -64,10 +65,11 @@ fn add(request: &Request<'_>) -> Answer {
     let wanted = wanted(attrs, entry)?;
     let lifetime = attrs.get(FASTNAT_A_BINDING_LIFETIME);
     let until = lifetime.map(|attr| time::now().plus(time::seconds(attr.u32())));
+    let room = Room::new()?;
     let held = make(&net, attrs, &wanted)?;
     let outside = held.outside();
     let home = net.home(outside.port.to_host());
-    Lease::begin(held, until)?;
+    room.begin(held, until);
     net.made(home);
     drop(control);
     request.reply(|message| {
@@ -154,8 +156,14 @@ fn make(net: &Net, attrs: &Attrs<'_>, wanted: &Wanted<'_>) -> Result<Held<V4>, R
             realm,
             owner: &wanted.entry.owner,
             until: Deadline(0),
+            for_lease: true,
         };
-        shard.add_binding(new, place, rcu).ok_or_else(none)
+        shard
+            .add_binding(new, place, rcu)
+            .map_err(|unmade| match unmade {
+                Unmade::Crowded => Refusal::new(ENOSPC, c"a bucket of the table is full"),
+                _ => none(),
+            })
     })
 }
 

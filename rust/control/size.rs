@@ -29,7 +29,7 @@ fn get(request: &Request<'_>) -> Answer {
     let fixed = asked(FASTNAT_A_SIZE_BUCKETS).unwrap_or(settings.buckets.load(Ordering::Relaxed));
     let buckets = |objects| match fixed {
         0 => defaults::full(objects, nodes),
-        fixed => (fixed as usize).checked_next_power_of_two().unwrap_or(0),
+        fixed => defaults::whole(fixed),
     };
     let bucket_bytes = Shard::<V4>::BUCKET_BYTES as u64;
     let all_buckets = buckets(flows).saturating_add(buckets(bindings)) as u64;

@@ -93,10 +93,11 @@ impl<'a> Request<'a> {
             realm: self.entry.realm(),
             owner: &self.entry.owner,
             until: time::now().plus(self.timeout()),
+            for_lease: false,
         };
         shard
             .add_binding(new, place, self.hook.rcu)
-            .ok_or(Counter::DropMemory)
+            .map_err(Counter::from)
     }
 
     fn timeout(&self) -> Ticks {

@@ -199,6 +199,16 @@ fn add<'a>(
     add_flow(hook, node, flow)
 }
 
+impl From<Unmade> for Counter {
+    fn from(unmade: Unmade) -> Self {
+        match unmade {
+            Unmade::Memory => Self::DropMemory,
+            Unmade::Crowded => Self::DropChain,
+            Unmade::Exists | Unmade::Conflict => Self::DropConflict,
+        }
+    }
+}
+
 /// Makes a flow on a node, or finds that another CPU has.
 pub(super) fn add_flow<'a>(
     hook: &Hook<'a>,
@@ -214,10 +224,8 @@ pub(super) fn add_flow<'a>(
             hook.net.made(node);
             Ok(entry)
         }
-        Err(Unmade::Memory) => Err(Counter::DropMemory),
-        Err(Unmade::Crowded) => Err(Counter::DropChain),
-        Err(Unmade::Conflict) => Err(Counter::DropConflict),
         Err(Unmade::Exists) => shard.flow(&tuple, hook.rcu).ok_or(Counter::DropConflict),
+        Err(unmade) => Err(unmade.into()),
     }
 }
 

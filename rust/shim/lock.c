@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Locks, slab caches, per-CPU counters, time and nodes. */
+/* Locks, slab caches, per-CPU counters and nodes. */
 
-#include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/nodemask.h>
 #include <linux/percpu.h>
@@ -103,21 +102,6 @@ u64 fastnat_shim_counter_sum(void *counters, unsigned int index)
 	for_each_possible_cpu(cpu)
 		sum += READ_ONCE(*per_cpu_ptr(fastnat_percpu(counters) + index, cpu));
 	return sum;
-}
-
-u32 fastnat_shim_now(void)
-{
-	return (u32)READ_ONCE(jiffies);
-}
-
-u32 fastnat_shim_hz(void)
-{
-	return HZ;
-}
-
-void fastnat_shim_resched(void)
-{
-	cond_resched();
 }
 
 /* Bytes of memory that the kernel manages. */

@@ -6,6 +6,7 @@ use super::policy::{self, Entry, List, Snapshot, Unbuilt};
 use super::pool::{Name, Pool};
 use super::Net;
 use crate::sys::hook::Hooks;
+use crate::sys::sysctl::Sysctl;
 use core::sync::atomic::Ordering;
 use kernel::prelude::*;
 use kernel::sync::Arc;
@@ -15,6 +16,7 @@ pub(crate) struct Control {
     policies: List,
     pools: KVec<Arc<Pool>>,
     running: Option<Hooks<Net>>,
+    sysctl: Option<Sysctl>,
     last_policy: u32,
     last_realm: u64,
     generation: u32,
@@ -46,6 +48,7 @@ impl Control {
             policies: List::new(),
             pools: KVec::new(),
             running: None,
+            sysctl: None,
             last_policy: 0,
             last_realm: 0,
             generation: 0,
@@ -182,7 +185,13 @@ impl Control {
     }
 
     /// What runs, to be dropped by the caller without the mutex.
-    pub(super) fn shut(&mut self) -> Option<Hooks<Net>> {
-        self.running.take()
+    pub(super) fn shut(&mut self) -> (Option<Hooks<Net>>, Option<Sysctl>) {
+        (self.running.take(), self.sysctl.take())
+    }
+
+    /// Shows the numbers of the namespace in /proc/sys. Sleeps.
+    pub(crate) fn show(&mut self, net: &Net) -> Result {
+        self.sysctl = Some(Sysctl::of(net)?);
+        Ok(())
     }
 }

@@ -49,6 +49,11 @@ pub(crate) fn buckets() -> u32 {
     BUCKETS.load(Ordering::Relaxed)
 }
 
+/// The number of buckets that a table gets who is asked for so many: a power of two.
+pub(crate) fn whole(buckets: u32) -> usize {
+    buckets.clamp(1, MOST_BUCKETS).next_power_of_two() as usize
+}
+
 /// The most buckets that a table of a node grows to by itself: one for each entry when there are
 /// as many objects, of two entries, as there may be, spread over all nodes.
 pub(crate) fn full(objects: u32, nodes: usize) -> usize {

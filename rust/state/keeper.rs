@@ -103,16 +103,15 @@ impl Keeper {
         calm: &Calm,
     ) -> State {
         let buckets = table.len();
-        let automatic = self.settings.buckets.load(Ordering::Relaxed) == 0;
+        let (fewest, full) = match self.settings.buckets.load(Ordering::Relaxed) {
+            0 => (FEWEST_BUCKETS, defaults::full(limit, self.nodes)),
+            fixed => (defaults::whole(fixed), defaults::whole(fixed)),
+        };
         let load = Load {
             buckets,
             entries: (objects as usize).saturating_mul(2),
-            full: match automatic {
-                true => defaults::full(limit, self.nodes),
-                // What was asked for is what there is, or on its way.
-                false => buckets,
-            },
-            fewest: if automatic { FEWEST_BUCKETS } else { buckets },
+            full,
+            fewest,
         };
         if !table.is_unsettled() {
             let array = calm.wants(&load, crowded).map(|size| table.prepare(size));
@@ -184,8 +183,8 @@ impl Calm {
         let calm = |since: &AtomicU32| {
             now.since(Instant(since.load(Ordering::Relaxed))) >= time::seconds(CALM)
         };
-        if load.buckets > load.full {
-            return Some(load.full);
+        if load.buckets > load.full || load.buckets < load.fewest {
+            return Some(load.buckets.clamp(load.fewest, load.full));
         }
         if load.entries > load.buckets && load.buckets < load.full {
             return Some(load.fitting(load.entries.saturating_mul(2)));

@@ -16,6 +16,7 @@ use crate::sys::node::Nodes;
 use crate::sys::pernet::NetRef;
 use crate::sys::rcu::{self, Published, Rcu};
 use crate::sys::time;
+use crate::sys::uapi::*;
 use crate::sys::work::Periodic;
 use crate::table::binding::Binding;
 use crate::table::flow::{Flow, FlowEntry};
@@ -24,7 +25,7 @@ use crate::table::making::Making;
 use crate::table::ports::PortMaps;
 use crate::table::shard::{Count, Place, Shard};
 use crate::table::Watch;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU32, Ordering};
 use kernel::prelude::*;
 use kernel::sync::{new_mutex, Arc, Mutex};
 
@@ -114,6 +115,19 @@ impl Net {
         let fixed = core::mem::size_of::<Self>() + Making::BYTES + PortMaps::<V4>::BYTES;
         let shards = Shard::<V4>::BYTES.saturating_mul(nodes);
         fixed.saturating_add(shards) as u64
+    }
+
+    /// What a file under /proc/sys/net/fastnat shows.
+    pub(crate) fn number(&self, which: u32) -> u32 {
+        let setting = |setting: &AtomicU32| setting.load(Ordering::Relaxed);
+        match which {
+            FASTNAT_SYSCTL_FLOWS => self.total(Shard::flow_count),
+            FASTNAT_SYSCTL_BINDINGS => self.total(Shard::binding_count),
+            FASTNAT_SYSCTL_MAX_FLOWS => setting(&self.settings.max_flows),
+            FASTNAT_SYSCTL_MAX_BINDINGS => setting(&self.settings.max_bindings),
+            // Of each table of flows, as many as there are now.
+            _ => self.shards.first().map_or(0, |shard| shard.flows().len()) as u32,
+        }
     }
 
     /// Something was made in the shard of a node: its keeper has to know, if it sleeps or the

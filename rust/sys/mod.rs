@@ -16,6 +16,7 @@ pub(crate) mod pernet;
 pub(crate) mod rcu;
 pub(crate) mod skb;
 pub(crate) mod slab;
+pub(crate) mod sysctl;
 pub(crate) mod time;
 pub(crate) mod work;
 

@@ -70,7 +70,11 @@ impl NetRef {
         let raw = Arc::into_raw(fresh.clone()).cast_mut();
         let slot = self.slot();
         match slot.compare_exchange(ptr::null_mut(), raw, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => Ok(fresh),
+            Ok(_) => {
+                // Without these files the namespace works as well.
+                let _ = fresh.control.lock().show(&fresh);
+                Ok(fresh)
+            }
             Err(_) => {
                 // SAFETY: From `into_raw` just above, and not published.
                 drop(unsafe { Arc::from_raw(raw.cast_const()) });

@@ -1,9 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The clock of the tables: jiffies, cut to 32 bits.
+//! The clock of the tables: ticks since boot, those of suspension included, cut to 32 bits.
 
 use super::ffi;
 use crate::nat::time::{Grain, Instant, Ticks};
+use kernel::prelude::*;
+
+/// The clock counts suspension while this lives.
+pub(crate) struct Clock(());
+
+impl Clock {
+    /// Sleeps.
+    pub(crate) fn register() -> Result<Self> {
+        // SAFETY: No requirements.
+        kernel::error::to_result(unsafe { ffi::fastnat_shim_clock_register() })?;
+        Ok(Self(()))
+    }
+}
+
+impl Drop for Clock {
+    fn drop(&mut self) {
+        // SAFETY: Registered.
+        unsafe { ffi::fastnat_shim_clock_unregister() };
+    }
+}
 
 /// Now.
 #[inline]

@@ -78,6 +78,8 @@ pub(crate) struct NewBinding<'a, A: Family> {
     pub(crate) owner: &'a Arc<Owner>,
     /// When it ends, if the policy gives it a lease.
     pub(crate) until: Deadline,
+    /// Will it get a lease by request? Then it is announced with that.
+    pub(crate) for_lease: bool,
 }
 
 impl<A: Family> Binding<A> {

@@ -2,12 +2,12 @@
 
 //! Leases: what holds a binding that was added by request, until it is deleted or its time is up.
 
-use super::binding::Held;
+use super::binding::{Binding, Held};
 use super::wheel::{Timed, Timer};
 use super::Family;
 use crate::nat::time::Deadline;
 use crate::sys::rcu::{self, Head, Rcu};
-use core::mem::ManuallyDrop;
+use core::mem::{ManuallyDrop, MaybeUninit};
 use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering;
 use kernel::alloc::AllocError;
@@ -34,12 +34,18 @@ unsafe impl<A: Family> Timed for Lease<A> {
     }
 }
 
-impl<A: Family> Lease<A> {
-    /// Lets a binding live until `until`, or without end. Sleeps.
-    pub(crate) fn begin(held: Held<A>, until: Option<Deadline>) -> Result<(), AllocError> {
-        // First, since a value that finds no room would not let go of the binding.
-        let room = KBox::new_uninit(GFP_KERNEL)?;
-        let lease = room.write(Self {
+/// Memory for a lease.
+pub(crate) struct Room<A: Family>(KBox<MaybeUninit<Lease<A>>>);
+
+impl<A: Family> Room<A> {
+    /// Sleeps.
+    pub(crate) fn new() -> Result<Self, AllocError> {
+        Ok(Self(KBox::new_uninit(GFP_KERNEL)?))
+    }
+
+    /// Lets a binding live until `until`, or without end.
+    pub(crate) fn begin(self, held: Held<A>, until: Option<Deadline>) {
+        let lease = self.0.write(Lease {
             timer: Timer::new(),
             held: ManuallyDrop::new(held),
             until,
@@ -53,7 +59,13 @@ impl<A: Family> Lease<A> {
             lease.held.lease_slot().store(raw, Ordering::Release);
             lease.held.home().lease_begun(lease);
         });
-        Ok(())
+    }
+}
+
+impl<A: Family> Lease<A> {
+    /// The binding that it holds.
+    pub(super) fn binding(&self) -> &Binding<A> {
+        &self.held
     }
 
     /// When it ends by itself.

@@ -245,6 +245,7 @@ impl<A: Family> Shard<A> {
     /// `lease` was begun, for a binding of this shard.
     pub(super) fn lease_begun(&self, lease: &Lease<A>) {
         self.lease_count.0.fetch_add(1, Ordering::SeqCst);
+        self.watch.binding_created(self.node, lease.binding());
         if let Some(until) = lease.until() {
             self.leases.arm(lease, until);
         }
@@ -331,26 +332,35 @@ impl<A: Family> Shard<A> {
         true
     }
 
-    /// Makes a binding, held by the caller; `None` if there is no memory. The caller makes sure
-    /// that the inside endpoint has none in this realm.
+    /// Makes a binding, held by the caller, who makes sure that the inside endpoint has none in
+    /// this realm.
     pub(crate) fn add_binding(
         &self,
         new: NewBinding<'_, A>,
         place: Place<'_>,
         rcu: Rcu<'_>,
-    ) -> Option<Held<A>> {
+    ) -> Result<Held<A>, Unmade> {
+        let for_lease = new.for_lease;
         let object = match A::bindings().alloc(Binding::new(new, self), self.node) {
             Ok(object) => object,
             Err(binding) => {
                 binding.free_port();
-                return None;
+                return Err(Unmade::Memory);
             }
         };
         // SAFETY: Just made, with the caller as its holder.
         let binding = unsafe { object.as_ref() };
         let [inside, outside] = binding.sides();
         let locked = self.bindings.lock_both(inside.key(), outside.key(), rcu);
-        self.note_chain(locked.a.len().max(locked.b.len()));
+        let longest = locked.a.len().max(locked.b.len());
+        self.note_chain(longest);
+        if longest >= LONGEST {
+            drop(locked);
+            binding.free_port();
+            // SAFETY: Not linked, and nobody else has seen it.
+            unsafe { A::bindings().free(object) };
+            return Err(Unmade::Crowded);
+        }
         // SAFETY: Both buckets are locked; `end_binding` undoes it.
         unsafe {
             locked.b.link(outside);
@@ -358,9 +368,11 @@ impl<A: Family> Shard<A> {
         }
         drop(locked);
         place.fill();
-        self.watch.binding_created(self.node, binding);
+        if !for_lease {
+            self.watch.binding_created(self.node, binding);
+        }
         // SAFETY: Made with one holder, which is the caller.
-        Some(unsafe { Held::first(object) })
+        Ok(unsafe { Held::first(object) })
     }
 
     /// Ends a binding of this shard that nothing holds any more.

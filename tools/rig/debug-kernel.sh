@@ -30,15 +30,24 @@ kbuild() {
 	"$IN" env -u MAKEFLAGS nice make -C "$tree" -j"${JOBS:-$(nproc)}" "${make_args[@]}" "LOCALVERSION=-$kind-$key" "$@"
 }
 
+# Two mistakes of User-mode Linux. With frame pointers, its signal return pushes one first and returns to
+# nowhere; that is seccomp mode, without which there is one CPU. And what clang puts in .lbss lies behind
+# what kmemleak takes for the end of all variables.
+mend_uml() {
+	sed -i 's/^CFLAGS_stub.o := .*/& -fomit-frame-pointer/' "$tree/arch/um/kernel/skas/Makefile"
+	sed -i 's/^  BSS(0)$/&\n  .lbss : { *(.lbss .lbss.*) }/' "$tree/arch/um/kernel/uml.lds.S"
+}
+
 # No objects, and no code of what the configurations leave out: half of the source.
 copy_source() {
 	rm -rf "$tree"
 	mkdir -p "$tree"
-	"$IN" rsync -a --include='Kconfig*' --include='Makefile*' --include='*/' --include='/Documentation/netlink/**' --exclude='*.'{o,a,ko,so,cmd,rmeta} \
+	"$IN" rsync -a --include='Kconfig*' --include='Makefile*' --include='Kbuild*' --include='*/' --include='/Documentation/netlink/**' --exclude='*.'{o,a,ko,so,cmd,rmeta} \
 		--exclude='/arch/'{alpha,arc,arm,arm64,csky,hexagon,loongarch,m68k,microblaze,mips,nios2,openrisc,parisc,powerpc,riscv,s390,sh,sparc,xtensa}'/**' \
 		--exclude='/drivers/'{gpu,media,infiniband,staging,scsi}'/**' --exclude='/drivers/net/'{ethernet,wireless}'/**' \
 		--exclude='/sound/**' --exclude='/tools/'{testing,perf}'/**' --exclude='/Documentation/**' \
 		"$stock/tree/" "$tree/"
+	[[ $kind != uml ]] || mend_uml
 	kbuild mrproper
 	touch "$dir/copied"
 }
@@ -64,7 +73,7 @@ build() { kbuild "${targets[@]}"; }
 collect() {
 	local release
 	release=$(cat "$tree/include/config/kernel.release")
-	rm -rf "$dir/boot"
+	rm -rf "${dir:?}/boot"
 	kbuild INSTALL_MOD_PATH="$dir/boot/usr" modules_install
 	cp "$tree/$image" "$dir/$([[ $kind == uml ]] && echo linux || echo vmlinuz)"
 	find "$tree" \( -path "$tree/scripts" -o -path "$tree/tools" -o -path "$tree/rust" \) -prune -o \

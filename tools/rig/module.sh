@@ -20,7 +20,8 @@ unset MAKEFLAGS MFLAGS MAKELEVEL
 if [[ $debug ]]; then
 	unset KDIR
 	kernel=$("$REPO/tools/rig/debug-kernel.sh" "$debug")
-	LLVM=1 place=$source/build/$debug
+	export LLVM=1
+	place=$source/build/$debug
 	mkdir -p "$place"
 fi
 
