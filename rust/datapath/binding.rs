@@ -51,6 +51,9 @@ impl<'a> Request<'a> {
         if let Some(held) = self.existing(outside) {
             return Ok(held);
         }
+        if self.hook.net.is_bound() {
+            return Err(Counter::DropMaxBindings);
+        }
         let _once = self.hook.net.making.lock(self.tuple);
         match self.existing(outside) {
             Some(held) => Ok(held),

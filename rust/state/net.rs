@@ -327,6 +327,11 @@ impl Net {
         self.total(Shard::flow_count) >= self.settings.max_flows.load(Ordering::Relaxed)
     }
 
+    /// Is the limit of bindings reached?
+    pub(crate) fn is_bound(&self) -> bool {
+        self.total(Shard::binding_count) >= self.settings.max_bindings.load(Ordering::Relaxed)
+    }
+
     /// Flows or bindings alive, on all nodes.
     pub(crate) fn total(&self, count: fn(&Shard<V4>) -> &Count) -> u32 {
         let counts = self.shards.iter().map(|shard| count(shard).get());
@@ -349,6 +354,10 @@ impl Net {
     }
 
     fn place(&self, node: usize, limit: u32, count: fn(&Shard<V4>) -> &Count) -> Option<Place<'_>> {
+        // Who is refused writes nothing that others read; the last places may be lost to a race.
+        if self.total(count) >= limit {
+            return None;
+        }
         let place = count(self.shards.get(node)?).reserve();
         (self.total(count) <= limit).then_some(place)
     }

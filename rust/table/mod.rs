@@ -7,6 +7,7 @@
 
 mod array;
 pub(crate) mod binding;
+mod bitmap;
 pub(crate) mod flow;
 pub(crate) mod hash;
 pub(crate) mod lease;

@@ -5,24 +5,18 @@
 //! There is one map per address and namespace, whoever translates to it, so that a port is never
 //! handed out twice. Ports are claimed and freed by atomic operations on a bitmap; no lock.
 
+use super::bitmap::Bitmap;
 use super::hash::{Cursor, Entry, Link, Progress, Table};
 use crate::nat::hash::{siphash13, Hashed, Key, Words};
-use crate::nat::ports::{self, PortRange};
+use crate::nat::ports::PortRange;
 use crate::nat::tuple::{ICMP, TCP, UDP};
 use crate::sys::rcu::{self, Rcu};
-use core::alloc::Layout;
 use core::ptr;
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
-use kernel::alloc::allocator::Kmalloc;
-use kernel::alloc::{Allocator, NumaNode};
+use core::sync::atomic::{AtomicU32, Ordering};
 use kernel::prelude::*;
 
-/// Words of a bitmap of all ports.
-const WORDS: usize = 1024;
 /// Ports lost to other CPUs, or not usable, before the search gives up.
 const TRIES: u32 = 64;
-
-type Bitmap = [AtomicU64; WORDS];
 
 /// The outside addresses of one namespace, at most `MAX_ADDRESSES`.
 pub(crate) struct PortMaps<A: Words> {
@@ -49,14 +43,10 @@ impl<A: Words> Hashed for OutsideAddr<A> {
 }
 
 /// The ports of one outside address.
-///
-/// # Invariants
-///
-/// Each bitmap is null or came from `Kmalloc`; it stays until the map is dropped.
 pub(crate) struct PortMap<A> {
     link: Link<PortMap<A>>,
     addr: OutsideAddr<A>,
-    maps: [AtomicPtr<Bitmap>; 3],
+    bitmaps: [Bitmap; 3],
 }
 
 // SAFETY: Both always return the same fields; `addr` is never written.
@@ -104,10 +94,6 @@ impl<A: Words> Drop for Claim<'_, A> {
     }
 }
 
-fn place(port: u16) -> (usize, u64) {
-    (usize::from(port) / 64, 1 << (port % 64))
-}
-
 /// How a port is searched for.
 pub(crate) struct Wish {
     /// The protocol.
@@ -127,14 +113,10 @@ impl<A: Words> PortMap<A> {
     /// none, or none within a number of tries, or no memory.
     pub(crate) fn claim(&self, wish: &Wish, usable: impl Fn(u16) -> bool) -> Option<Claim<'_, A>> {
         let bitmap = self.bitmap(wish.proto)?;
-        let word = |index: usize| {
-            bitmap
-                .get(index)
-                .map_or(u64::MAX, |word| word.load(Ordering::Relaxed))
-        };
+        let freed = bitmap.begin(wish.range)?;
         let mut start = wish.start;
         for _ in 0..TRIES {
-            let port = ports::pick(word, wish.range, wish.nodes, wish.node, start)?;
+            let port = bitmap.pick(wish.range, (wish.nodes, wish.node), start, freed)?;
             if let Some(claim) = self.claim_one(wish.proto, port) {
                 if usable(port) {
                     return Some(claim);
@@ -147,13 +129,7 @@ impl<A: Words> PortMap<A> {
 
     /// Claims this port, if it is free.
     pub(crate) fn claim_one(&self, proto: u8, port: u16) -> Option<Claim<'_, A>> {
-        let (word, bit) = place(port);
-        let taken = self
-            .bitmap(proto)?
-            .get(word)?
-            .fetch_or(bit, Ordering::AcqRel)
-            & bit;
-        (taken == 0).then_some(Claim {
+        self.bitmap(proto)?.take(port).then_some(Claim {
             map: self,
             proto,
             port,
@@ -162,58 +138,18 @@ impl<A: Words> PortMap<A> {
 
     /// Frees a port that a [`Claim`] has kept.
     pub(super) fn free(&self, proto: u8, port: u16) {
-        let (word, bit) = place(port);
-        if let Some(word) = self.bitmap(proto).and_then(|bitmap| bitmap.get(word)) {
-            word.fetch_and(!bit, Ordering::AcqRel);
+        if let Some(bitmap) = self.bitmap(proto) {
+            bitmap.free(port);
         }
     }
 
     fn bitmap(&self, proto: u8) -> Option<&Bitmap> {
-        let slot = self.maps.get(match proto {
-            TCP => 0,
-            UDP => 1,
-            ICMP => 2,
-            _ => return None,
-        })?;
-        let bitmap = match slot.load(Ordering::Acquire) {
-            none if none.is_null() => self.new_bitmap(slot)?,
-            bitmap => bitmap,
-        };
-        // SAFETY: By the invariant.
-        Some(unsafe { &*bitmap })
-    }
-
-    #[cold]
-    fn new_bitmap(&self, slot: &AtomicPtr<Bitmap>) -> Option<*mut Bitmap> {
-        let layout = Layout::new::<Bitmap>();
-        let flags = GFP_ATOMIC | __GFP_ZERO | __GFP_NOWARN;
-        let memory = Kmalloc::alloc(layout, flags, NumaNode::NO_NODE)
-            .ok()?
-            .cast::<Bitmap>();
-        // INVARIANT: From `Kmalloc`; zeroes are a bitmap with all ports free.
-        match slot.compare_exchange(
-            ptr::null_mut(),
-            memory.as_ptr(),
-            Ordering::AcqRel,
-            Ordering::Acquire,
-        ) {
-            Ok(_) => Some(memory.as_ptr()),
-            Err(other) => {
-                // SAFETY: Allocated above with this layout, and nobody else has seen it.
-                unsafe { Kmalloc::free(memory.cast(), layout) };
-                Some(other)
-            }
-        }
-    }
-}
-
-impl<A> Drop for PortMap<A> {
-    fn drop(&mut self) {
-        for slot in &mut self.maps {
-            if let Some(bitmap) = ptr::NonNull::new(*slot.get_mut()) {
-                // SAFETY: By the invariant; nothing refers to the map any more.
-                unsafe { Kmalloc::free(bitmap.cast(), Layout::new::<Bitmap>()) };
-            }
+        let [tcp, udp, icmp] = &self.bitmaps;
+        match proto {
+            TCP => Some(tcp),
+            UDP => Some(udp),
+            ICMP => Some(icmp),
+            _ => None,
         }
     }
 }
@@ -240,7 +176,7 @@ impl<A: Words> PortMaps<A> {
             PortMap {
                 link: Link::new(),
                 addr: key,
-                maps: [const { AtomicPtr::new(ptr::null_mut()) }; 3],
+                bitmaps: [const { Bitmap::new() }; 3],
             },
             GFP_ATOMIC | __GFP_NOWARN,
         )

@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 use fastnat_nat::nat::addr::Be16;
-use fastnat_nat::nat::packet::{self, classify, Ip, Kind, Malformed, Unsupported, L4};
+use fastnat_nat::nat::packet::{self, classify, Edge, Ip, Kind, Malformed, Unsupported, L4};
 use fastnat_nat::nat::tuple::{Tuple, ICMP, TCP, UDP};
 use proptest::prelude::*;
 
@@ -228,4 +228,32 @@ fn identifier_is_the_port_of_the_asking_end() {
     };
     assert_eq!(reply.tuple.src_port, Be16::from_host(0));
     assert_eq!(reply.tuple.dst_port, Be16::from_host(1000));
+}
+
+fn edge(flags: u8) -> Edge {
+    let mut bytes = packet(TCP);
+    bytes[20 + 13] = flags;
+    match read(&bytes) {
+        Ok(Kind::Flow(packet)) => packet.edge,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn flags_say_where_in_a_connection_a_segment_is() {
+    const FIN: u8 = 1;
+    const SYN: u8 = 2;
+    const RST: u8 = 4;
+    for others in [0, 0x08, 0x10, 0x18, 0x30, 0xc0, 0xf8] {
+        assert_eq!(edge(others), Edge::None);
+        assert_eq!(edge(others | SYN), Edge::Begin);
+        assert_eq!(edge(others | FIN), Edge::End);
+        assert_eq!(edge(others | RST), Edge::End);
+        assert_eq!(edge(others | SYN | FIN), Edge::End);
+        assert_eq!(edge(others | SYN | RST), Edge::End);
+    }
+    match read(&packet(UDP)) {
+        Ok(Kind::Flow(packet)) => assert_eq!(packet.edge, Edge::None),
+        other => panic!("{other:?}"),
+    }
 }

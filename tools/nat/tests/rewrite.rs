@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 use fastnat_nat::nat::addr::{Be16, V4};
-use fastnat_nat::nat::packet::{self, classify, IcmpError, Ip, Kind, Packet, L4};
+use fastnat_nat::nat::packet::{self, classify, Edge, IcmpError, Ip, Kind, Packet, L4};
 use fastnat_nat::nat::rewrite::{endpoint, icmp_error, Checksum, Half};
 use fastnat_nat::nat::tuple::{Endpoint, Tuple, ICMP, TCP, UDP};
 use proptest::prelude::*;
