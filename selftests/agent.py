@@ -67,7 +67,8 @@ def inet(ns, proto, src):
         sock.setsockopt(socket.SOL_SOCKET, SO_NO_CHECK, 1)
     if src != "-":
         # Not for the others: the kernel may choose one port for several that allow it.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if endpoint(src)[1]:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(endpoint(src))
     return sock
 

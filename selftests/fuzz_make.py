@@ -59,10 +59,10 @@ class Maker:
         return b"".join(self.attribute(member) for member in members)
 
     def value(self, attribute, state=None):
-        known, seen = self.known(attribute, state), self.spec.seen.get(attribute.place)
+        known, seen = self.known(attribute, state), self.spec.seen.get(attribute.like)
         if known and self.dice.often(80):
             return self.dice.choice(known)
-        if seen and self.dice.often(15):
+        if seen and self.dice.often(25):
             return self.dice.choice(seen)
         if attribute.type in NUMBERS:
             return attribute.pack(self.number(attribute))
@@ -171,7 +171,7 @@ class Maker:
             self.needed.setdefault(op.name, set()).add(member.number)
             if dice.often(90):
                 self.retry = op, mode, items + [(member, self.value(member))]
-        elif answer.offset is not None and items and dice.often(60):
+        elif answer.offset is not None and items and dice.often(85):
             at, kept = 16 + 4, []
             for member, value in items:
                 blamed = at <= answer.offset < at + 4 + len(value)
@@ -203,7 +203,8 @@ class Maker:
         elif row:
             place = dice.randrange(len(row))
             row[place:place + 1] = self.spoiled(op, what, *row[place])
-        dice.often(10) and dice.shuffle(row)
+        if dice.often(10):
+            dice.shuffle(row)
         tail = dice.randbytes(dice.randrange(1, 8)) if what == 3 else b""
         return bytes(head) + b"".join(attr(*item) for item in row) + tail
 

@@ -17,6 +17,7 @@ HEADERS = 20
 SOL_NETLINK, ADD_MEMBERSHIP, CAP_ACK, EXT_ACK = 270, 1, 10, 11
 NEWNET = 0x40000000
 NUMBERS = {f"{sign}{bits}": (bits // 8, sign == "s") for sign in "us" for bits in (8, 16, 32, 64)}
+ENDLESS = 20000  # datagrams
 HOME = os.open("/proc/self/ns/net", os.O_RDONLY)
 
 
@@ -27,7 +28,7 @@ class Malformed(Exception):
 class Attribute:
     def __init__(self, space, number, entry, spec):
         checks = {key: spec.constant(value) for key, value in entry.get("checks", {}).items()}
-        self.place, self.number, self.name, self.type = (space, number), number, entry["name"], entry["type"]
+        self.number, self.name, self.type = number, entry["name"], entry["type"]
         self.multi, self.inside = entry.get("multi-attr", False), entry.get("nested-attributes")
         self.names = spec.enums.get(entry.get("enum"), {})
         self.exact, self.max_len = checks.get("exact-len"), checks.get("max-len")
@@ -36,8 +37,11 @@ class Attribute:
             bits = self.size * 8
             self.floor, self.roof = (-(1 << bits - 1), (1 << bits - 1) - 1) if self.signed else (0, (1 << bits) - 1)
             self.low, self.high = checks.get("min", self.floor), checks.get("max", self.roof)
+            self.like = space, number
         elif self.type not in ("string", "binary", "flag", "nest"):
             sys.exit(f"teach the fuzzer the type {self.type}, of {self.name}")
+        # Of such attributes, a value of one may well suit another.
+        self.like = getattr(self, "like", (self.type, self.exact, self.inside))
         # The specification says in words what an absent attribute means.
         doc = " ".join(entry.get("doc", "").split())
         self.default = next(iter(re.findall(r"Default ([\w-]+)", doc)), None)
@@ -112,7 +116,8 @@ class Spec:
             if op.notify:
                 op.reply["event"] = next(iter(self.op[op.notify].reply.values()))
         self.groups = [group["name"] for group in tree.get("mcast-groups", {}).get("list", [])]
-        self.cache, self.seen = {}, defaultdict(lambda: deque(maxlen=8))
+        self.family, self.group_numbers = None, {}  # in the running kernel
+        self.cache, self.seen = {}, defaultdict(lambda: deque(maxlen=16))
 
     @staticmethod
     def numbered(entries):
@@ -146,6 +151,8 @@ class Spec:
                 raise Malformed(f"attribute {attribute.name if attribute else hex(kind)} does not belong here")
             if bool(kind & NESTED) != (attribute.type == "nest"):
                 raise Malformed(f"{attribute.name}: NLA_F_NESTED is wrong")
+            if not ours:
+                self.seen[attribute.like].append(value)
             value = attribute.value(value, self, ours)
             if attribute.multi:
                 found.setdefault(attribute.name, []).append(value)
@@ -166,8 +173,6 @@ class Spec:
             if not op or version != self.version or reserved or mode not in op.reply:
                 raise Malformed(f"an unknown message of the family: {body[:4].hex()} ({mode})")
             known = op, self.attributes(op.space, body[4:], op.reply[mode])
-            for _, kind, value in split(body[4:]):
-                self.seen[op.space, kind & KIND].append(value)
             if len(self.cache) > 5000:
                 self.cache.clear()
             self.cache[mode, body] = known
@@ -262,26 +267,32 @@ class Genl:
         self.sock.setsockopt(SOL_NETLINK, EXT_ACK, 1)
         self.sock.setsockopt(SOL_NETLINK, CAP_ACK, 1)
         self.sock.bind((0, 0))
-        self.family, self.groups = CONTROL, {}
-        self.resolve()
+        if not spec.family:
+            self.resolve()
+
+    @property
+    def family(self):
+        return self.spec.family or CONTROL
 
     def resolve(self):
+        groups = {}
         body = struct.pack("=BBH", 3, 1, 0) + attr(2, self.spec.name.encode() + b"\0")
         self.sock.send(self.message(body))
         for _, _, _, answer in messages(self.sock.recv(1 << 16)):
             for _, kind, value in split(answer[4:]):
                 if kind & KIND == 1:
-                    self.family, = struct.unpack("=H", value)
+                    family, = struct.unpack("=H", value)
                 elif kind & KIND == 7:
                     for _, _, group in split(value):
                         fields = {kind & KIND: value for _, kind, value in split(group)}
-                        self.groups[fields[1].rstrip(b"\0").decode()] = struct.unpack("=I", fields[2])[0]
+                        groups[fields[1].rstrip(b"\0").decode()] = struct.unpack("=I", fields[2])[0]
         self.drain()
+        self.spec.family, self.spec.group_numbers = family, groups
 
     def join(self):
         """Listens to all groups."""
         self.sock.setsockopt(socket.SOL_SOCKET, 33, 1 << 22)  # SO_RCVBUFFORCE
-        for number in self.groups.values():
+        for number in self.spec.group_numbers.values():
             self.sock.setsockopt(SOL_NETLINK, ADD_MEMBERSHIP, number)
 
     def message(self, body, flags=REQUEST | ACK):
@@ -294,11 +305,12 @@ class Genl:
     def datagrams(self):
         """The kernel has answered when send() returns, and goes on with a dump whenever some of it is read:
         what cannot be read at once will never come."""
-        while True:
+        for _ in range(ENDLESS):
             try:
                 yield self.sock.recv(1 << 16, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 return
+        raise Malformed("a list without end")
 
     def drain(self):
         return [message for data in self.datagrams() for message in messages(data)]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the workers of torture.py share: the control of one gateway over netlink, packets, and the reins by
-which they are stopped. The netlink client is that of the fuzzer."""
+which they are stopped."""
 import errno
 import mmap
 import os
@@ -9,9 +9,8 @@ import socket
 import struct
 import time
 
-from fuzz_spec import ACK, DUMP, NESTED, NUMBERS, REQUEST, Genl, Malformed, attr, messages
+from torture_netlink import Genl
 
-NEWNET = 0x40000000
 SLOW = int(os.environ.get("FASTNAT_SLOW", "1"))
 
 
@@ -19,57 +18,42 @@ class Wrong(Exception):
     """What must not happen."""
 
 
-def enter(namespace):
-    """From here on this process is in the namespace."""
-    target = os.open(f"/run/netns/{namespace}", os.O_RDONLY)
-    os.setns(target, NEWNET)
-    os.close(target)
-
-
 class Reins:
     """Memory that all workers share: each asks go() before it does something."""
     RUN, PAUSE, STOP = range(3)
 
-    def __init__(self, slots=64):
-        self.memory = mmap.mmap(-1, slots + 1)
-        self.slot = 0
+    def __init__(self, slots=62):
+        self.memory = mmap.mmap(-1, slots + 2)
+        self.slot, self.parent = 1, os.getpid()
 
     def all(self, state):
         self.memory[0] = state
+
+    @property
+    def hands_off(self):
+        """The module is about to go: who reads a list lets go of it."""
+        return self.memory[1]
+
+    @hands_off.setter
+    def hands_off(self, value):
+        self.memory[1] = value
 
     def go(self, delay=0.0):
         """False when all is over. While there is a pause it does not return."""
         if delay:
             time.sleep(delay)
         while self.memory[0] == self.PAUSE:
-            self.memory[self.slot] = 1
+            self.rest(1)
             time.sleep(0.02)
-        self.memory[self.slot] = 0
-        return self.memory[0] == self.RUN
+        self.rest(0)
+        return self.memory[0] == self.RUN and os.getppid() == self.parent
+
+    def rest(self, resting):
+        if self.slot > 1:
+            self.memory[self.slot] = resting
 
     def rests(self, slot):
         return self.memory[slot] == 1
-
-
-def pack(spec, space, values):
-    """Attributes by name and value; several if the value is a list."""
-    data = b""
-    for name, value in values.items():
-        attribute = spec.attribute(space, name)
-        for one in value if isinstance(value, list) else [value]:
-            data += pack_one(spec, attribute, one)
-    return data
-
-
-def pack_one(spec, attribute, value):
-    if attribute.type in NUMBERS:
-        number = next((key for key, name in attribute.names.items() if name == value), value)
-        return attr(attribute.number, attribute.pack(number))
-    if attribute.type == "nest":
-        return attr(attribute.number | NESTED, pack(spec, attribute.inside, value))
-    if attribute.type == "flag":
-        return attr(attribute.number, b"") if value else b""
-    return attr(attribute.number, socket.inet_aton(value) if attribute.exact == 4 else value.encode() + b"\0")
 
 
 class Gateway:
@@ -77,42 +61,39 @@ class Gateway:
 
     def __init__(self, spec):
         self.spec, self.genl = spec, None
-        self.done = 0
+        self.done = self.connected = 0
 
     def connect(self):
-        if self.genl:
-            self.genl.close()
-        self.genl = None
-        try:
-            self.genl = Genl(self.spec)
-        except (Malformed, KeyError):
+        """False if the module is not there."""
+        self.close()
+        genl = Genl(self.spec)
+        if genl.family is None:
+            genl.close()
             return False
+        self.genl = genl
+        self.connected += 1
         return True
 
-    def away(self):
-        """The module is gone."""
+    def close(self):
         if self.genl:
             self.genl.close()
         self.genl = None
-        time.sleep(0.02)
 
     def ask(self, op, values=None, may=(), dump=False):
         """The entries of the answer. None if the module is away, or if one of the errors of `may` was the answer."""
         if not self.genl and not self.connect():
-            self.away()
+            time.sleep(0.02)
             return None
-        values = values or {}
-        body = pack(self.spec, self.spec.op[op].space, values)
-        answer = self.genl.ask(self.genl.command(op, body, REQUEST | (DUMP if dump else ACK)))
+        answer = self.genl.ask(op, values, dump)
         if not answer.code:
             self.done += 1
-            return [entry for _, entry in answer.entries]
+            return answer.entries
         name = errno.errorcode.get(answer.code, str(answer.code))
-        if answer.code == errno.ENOENT and not answer.explained:
-            self.away()
+        if answer.code == errno.ENOENT and not answer.words:
+            self.close()
         elif name not in may:
-            raise Wrong(f"{op} {values}: {name} {answer.message!r}")
-        elif not answer.explained:
+            raise Wrong(f"{op} {values}: {name} {answer.words!r}")
+        elif not answer.words:
             raise Wrong(f"{op} {values}: {name} without a word")
         return None
 
@@ -123,20 +104,12 @@ class Gateway:
             raise Wrong(f"{op} {values}: the module is not there")
         return entries
 
-    def list(self, op):
-        return self.must(op, dump=True)
-
     def half(self, op):
-        """Begins to read a list, and leaves the rest."""
-        other = Gateway(self.spec)
-        if not other.connect():
+        """Begins to read a list, and leaves the rest. None if the module is away."""
+        genl = Genl(self.spec)
+        if genl.family is None:
             return None
-        genl = other.genl
-        genl.sock.send(genl.command(op, flags=REQUEST | DUMP))
-        try:
-            genl.answers(messages(genl.sock.recv(1 << 16, socket.MSG_DONTWAIT)))
-        except BlockingIOError:
-            raise Wrong(f"{op}: no answer") from None
+        genl.half(op)
         self.done += 1
         return genl
 

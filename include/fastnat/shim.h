@@ -36,11 +36,16 @@ void *fastnat_shim_cache_alloc(struct kmem_cache *cache, int node);
 void *fastnat_shim_counters_alloc(unsigned int count);
 void fastnat_shim_counters_free(void *counters);
 void fastnat_shim_counter_inc(void *counters, unsigned int index);
-u64 fastnat_shim_counter_sum(void *counters, unsigned int index);
+u64 fastnat_shim_counter_get(void *counters, unsigned int index, int cpu);
 
 u64 fastnat_shim_memory(void);
+u64 fastnat_shim_available_memory(void);
 int fastnat_shim_this_node(void);
+int fastnat_shim_cpu_node(int cpu);
+int fastnat_shim_next_cpu(int cpu);
 int fastnat_shim_next_node(int node);
+int fastnat_shim_node_ids(void);
+int fastnat_shim_node_distance(int from, int to);
 
 /* time.c */
 int fastnat_shim_clock_register(void);

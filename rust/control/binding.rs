@@ -7,7 +7,6 @@ use super::walk;
 use crate::nat::addr::{Addr, Be16, V4};
 use crate::nat::policy::Action;
 use crate::nat::ports::{class, PortRange};
-use crate::nat::time::Deadline;
 use crate::nat::tuple::{Endpoint, Side, ICMP, TCP, UDP};
 use crate::state::policy::{Entry, Target};
 use crate::state::{describe, Net};
@@ -40,7 +39,8 @@ fn list(dump: &mut Dump) -> Answer {
 }
 
 fn put(message: &mut Message<'_>, node: i32, binding: &Binding<V4>, rcu: Rcu<'_>) -> Result {
-    describe::binding(message, node, binding, rcu)?;
+    describe::binding(message, node, binding)?;
+    describe::lease(message, binding, rcu)?;
     let flows = binding.holders().saturating_sub(binding.is_static().into());
     message.u32(FASTNAT_A_BINDING_FLOWS, flows)
 }
@@ -136,7 +136,7 @@ fn make(net: &Net, attrs: &Attrs<'_>, wanted: &Wanted<'_>) -> Result<Held<V4>, R
                     || binding.outside().addr == wanted.addr)
         };
         if net
-            .binding(Side::Inside, wanted.proto, wanted.inside, rcu, same)
+            .any_binding(Side::Inside, wanted.proto, wanted.inside, rcu, same)
             .is_some()
         {
             let message = c"the inside endpoint has a binding of this policy already";
@@ -149,13 +149,15 @@ fn make(net: &Net, attrs: &Attrs<'_>, wanted: &Wanted<'_>) -> Result<Held<V4>, R
         let place = net.binding_place(node).ok_or_else(|| {
             Refusal::new(ENOSPC, c"the limit of bindings (max-bindings) is reached")
         })?;
+        let expiry = &wanted.entry.owner.expiry;
+        let timeout = net.settings.timeout(wanted.proto, expiry);
         let new = NewBinding {
             inside: wanted.inside,
             proto: wanted.proto,
             outside,
             realm,
             owner: &wanted.entry.owner,
-            until: Deadline(0),
+            until: time::now().plus(timeout),
             for_lease: true,
         };
         shard
@@ -220,7 +222,7 @@ fn del(request: &Request<'_>) -> Answer {
     };
     let net = request.net.state().ok_or_else(none)?;
     let ended = rcu::read(|rcu| {
-        let found = net.binding(Side::Outside, proto.u8(), outside, rcu, |_| true);
+        let found = net.any_binding(Side::Outside, proto.u8(), outside, rcu, |_| true);
         found
             .and_then(|binding| binding.lease(rcu))
             .is_some_and(|lease| lease.end(rcu))

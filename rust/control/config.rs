@@ -7,10 +7,12 @@ use crate::nat::addr::V4;
 use crate::state::settings::Settings;
 use crate::state::{defaults, Net};
 use crate::sys::genl::{doit, is_host_admin, Answer, Refusal, Request};
+use crate::sys::node;
 use crate::sys::uapi::*;
 use crate::table::binding::BindEntry;
 use crate::table::flow::FlowEntry;
 use crate::table::hash::Prepared;
+use crate::table::shard::Shard;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use kernel::prelude::*;
 
@@ -112,10 +114,14 @@ fn set(request: &Request<'_>) -> Answer {
             number.store(attr.u32(), Ordering::Relaxed);
         }
     }
+    let was_local = net.is_local();
     for (kind, _, yes, choice) in choices(&net.settings) {
         if let Some(attr) = request.attrs.get(kind) {
             choice.store(attr.u32() == yes, Ordering::Relaxed);
         }
+    }
+    if was_local && !net.is_local() {
+        net.reunite();
     }
     for (shard, (flows, bindings)) in net.shards.iter().zip(arrays) {
         shard.flows().want(flows);
@@ -143,6 +149,14 @@ type Arrays = KVec<(Prepared<FlowEntry<V4>>, Prepared<BindEntry<V4>>)>;
 
 fn prepare(net: &Net, buckets: u32) -> Result<Arrays, Refusal> {
     let none = |_| Refusal::new(ENOMEM, c"not enough memory for so many buckets");
+    let bytes = (Shard::<V4>::BUCKET_BYTES as u64)
+        .saturating_mul(defaults::whole(buckets) as u64)
+        .saturating_mul(2)
+        .saturating_mul(net.shards.len() as u64);
+    // What is asked for would be taken from others, up to their end.
+    if bytes > node::available_memory() / 4 * 3 {
+        return Err(none(ENOMEM));
+    }
     let buckets = buckets as usize;
     let mut arrays = Arrays::new();
     for shard in &net.shards {

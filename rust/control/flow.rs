@@ -32,8 +32,8 @@ fn get(request: &Request<'_>) -> Answer {
     let answer = request.reply(|message| {
         rcu::read(|rcu| {
             let flow = net
-                .flow(&tuple, rcu)
-                .or_else(|| net.flow(&tuple.reverse(), rcu));
+                .any_flow(&tuple, rcu)
+                .or_else(|| net.any_flow(&tuple.reverse(), rcu));
             found = flow.is_some();
             put(message, &net, flow.ok_or(ENOENT)?.flow())
         })
@@ -69,8 +69,7 @@ fn tuple(proto: u8, attr: Attr<'_>) -> Result<Tuple<V4>, Refusal> {
 /// A flow with what changes of it.
 fn put(message: &mut Message<'_>, net: &Net, flow: &Flow<V4>) -> Result {
     let now = time::now();
-    let node = net.home_of(flow);
-    describe::flow(message, node.map_or(0, |shard| shard.node()), flow)?;
+    describe::flow(message, flow.node(), flow)?;
     let left = net.settings.deadline(flow, now).left(now);
     message.u32(FASTNAT_A_FLOW_EXPIRES, describe::whole_seconds(left))
 }

@@ -2,7 +2,7 @@
 
 //! stats-get.
 
-use crate::state::stats::ALL;
+use crate::state::stats::{Counter, ALL};
 use crate::state::Net;
 use crate::sys::genl::{doit, Answer, Request};
 use crate::sys::msg::Message;
@@ -28,13 +28,28 @@ fn put(message: &mut Message<'_>, net: Option<&Arc<Net>>) -> Result {
     let bindings = net.map_or(0, |net| net.total(Shard::binding_count));
     message.u32(FASTNAT_A_STATS_FLOWS, flows)?;
     message.u32(FASTNAT_A_STATS_BINDINGS, bindings)?;
-    for shard in net.into_iter().flat_map(|net| net.shards.iter()) {
-        message.nest(FASTNAT_A_STATS_NODE, |message| {
-            message.u32(FASTNAT_A_NODE_ID, shard.node() as u32)?;
-            message.u32(FASTNAT_A_NODE_BUCKETS, shard.flows().len() as u32)?;
-            message.u32(FASTNAT_A_NODE_FLOWS, shard.flow_count().get())?;
-            message.u32(FASTNAT_A_NODE_BINDINGS, shard.binding_count().get())
-        })?;
+    let Some(net) = net else {
+        return Ok(());
+    };
+    for node in 0..net.shards.len() {
+        message.nest(FASTNAT_A_STATS_NODE, |message| put_node(message, net, node))?;
+    }
+    Ok(())
+}
+
+fn put_node(message: &mut Message<'_>, net: &Net, node: usize) -> Result {
+    let shard = net.shards.get(node).ok_or(ENOENT)?;
+    message.u32(FASTNAT_A_NODE_ID, shard.node() as u32)?;
+    message.u32(FASTNAT_A_NODE_BUCKETS, shard.flows().len() as u32)?;
+    message.u32(FASTNAT_A_NODE_FLOWS, shard.flow_count().get())?;
+    message.u32(FASTNAT_A_NODE_BINDINGS, shard.binding_count().get())?;
+    let counters = [
+        (FASTNAT_A_NODE_TRANSLATED, Counter::Translated),
+        (FASTNAT_A_NODE_FLOWS_CREATED, Counter::FlowsCreated),
+        (FASTNAT_A_NODE_REMOTE_HITS, Counter::RemoteHits),
+    ];
+    for (kind, counter) in counters {
+        message.u64(kind, net.sum_at(counter, node))?;
     }
     Ok(())
 }

@@ -34,6 +34,7 @@ pub(super) fn buckets(
                 index: dump.cursor(BUCKET),
             };
             let (mut cursor, mut pace) = (begin, Pace::new(dump.cursor(SENT)));
+            let mark = dump.mark();
             let more = rcu::read(|rcu| step(dump, shard, &mut cursor, &mut pace, rcu));
             if !more {
                 break;
@@ -41,6 +42,12 @@ pub(super) fn buckets(
             dump.set_cursor(ARRAY, cursor.array as usize);
             if !pace.complete {
                 dump.set_cursor(BUCKET, cursor.index.wrapping_sub(1));
+                // A bucket is best sent in one piece: what is removed from it between two packets
+                // would make others be skipped.
+                if pace.skip == 0 && mark != 0 {
+                    dump.rewind(mark);
+                    return;
+                }
                 dump.set_cursor(SENT, pace.sent);
                 return;
             }

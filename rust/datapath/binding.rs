@@ -148,7 +148,8 @@ impl<'a> Request<'a> {
             .ok_or(Counter::DropPorts)?;
         // What the host itself sends keeps its port if it can: its sockets know no other.
         let own = self.hook.context.input().is_none();
-        if range.contains(inside) && (own || pool.is_some_and(|pool| pool.preserve)) {
+        let kept = own || pool.is_some_and(|pool| pool.preserve);
+        if kept && range.contains(inside) && self.hook.net.may_give(inside) {
             let claim = map.claim_one(proto, inside);
             let mine = own && self.tuple.src_addr == addr;
             if let Some(claim) = claim.filter(|_| mine || self.usable(addr, inside)) {
@@ -159,7 +160,8 @@ impl<'a> Request<'a> {
             .ok_or(Counter::DropPorts)
     }
 
-    /// A random port, of this node's share if it has one.
+    /// A random port, of this node's share if it has one. Packets that see only this node would
+    /// not find a binding with another.
     fn claim_random(
         &self,
         addr: V4,
@@ -176,8 +178,11 @@ impl<'a> Request<'a> {
         };
         let usable = |port| self.usable(addr, port);
         let here = (nodes > 1).then(|| self.hook.net.nodes.here());
-        let local = here.and_then(|_| map.claim(&wish(here), usable));
-        local.or_else(|| map.claim(&wish(None), usable))
+        let claim = here.and_then(|_| map.claim(&wish(here), usable));
+        match claim {
+            None if here.is_none() || !self.hook.net.is_local() => map.claim(&wish(None), usable),
+            claim => claim,
+        }
     }
 
     /// Is an outside port free of the host's sockets and of dnat policies?

@@ -52,7 +52,7 @@ fn rules<'a>(hook: &Hook<'a>, dst: V4) -> Option<&'a Snapshot> {
     if hook.context.input()?.is_internal() || dst.is_multicast() {
         return None;
     }
-    hook.net.rules.get(hook.rcu)
+    hook.net.rules(hook.rcu)
 }
 
 fn by_policy(
@@ -173,8 +173,9 @@ fn add<'a>(
     new: Inbound<'_>,
 ) -> Result<&'a FlowEntry<V4>, Counter> {
     let back = packet.tuple.with_dst(new.inside).reverse();
+    let local = hook.net.is_local();
     // Flows to one inside endpoint may live on any node, by the outside port that they came to.
-    let several = hook.net.shards.len() > 1;
+    let several = hook.net.shards.len() > 1 && !local;
     let _alone = several.then(|| hook.net.making.lock(&back));
     if several {
         if let Some(entry) = hook.net.flow(&packet.tuple, hook.rcu) {
@@ -184,7 +185,10 @@ fn add<'a>(
             return Err(Counter::DropConflict);
         }
     }
-    let node = hook.net.home(packet.tuple.dst_port.to_host());
+    let node = match local {
+        true => hook.net.nodes.here(),
+        false => hook.net.home(packet.tuple.dst_port.to_host()),
+    };
     let flow = NewFlow {
         orig: packet.tuple,
         half: Half::Dst,

@@ -115,7 +115,7 @@ fn policy<'a>(hook: &Hook<'a>, subject: &Subject<V4>) -> Option<(&'a Snapshot, &
     if hook.context.output()?.is_internal() || subject.tuple.dst_addr.is_multicast() {
         return None;
     }
-    let rules = hook.net.rules.get(hook.rcu)?;
+    let rules = hook.net.rules(hook.rcu)?;
     Some((rules, rules.source(subject)?))
 }
 
@@ -192,7 +192,7 @@ fn is_outside_already(hook: &Hook<'_>, tuple: &Tuple<V4>, outside: Outside) -> b
         Outside::Address(addr) if addr == src.addr && proto == ICMP => false,
         Outside::Address(addr) if addr == src.addr => {
             hook.net
-                .binding(Side::Outside, proto, src, hook.rcu, |_| true)
+                .any_binding(Side::Outside, proto, src, hook.rcu, |_| true)
                 .is_none()
                 || dev::has_listener(hook.context, &tuple.reverse(), hook.context.output())
         }

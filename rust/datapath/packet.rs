@@ -56,7 +56,7 @@ fn edge(hook: &Hook<'_>, edge: Edge, entry: &FlowEntry<V4>) {
     if !flow.owner().expiry.tcp_fin || !flow.set_ending(edge == Edge::End) {
         return;
     }
-    if let Some(shard) = hook.net.home_of(flow) {
+    if let Some(shard) = hook.net.shard_of(flow) {
         let deadline = hook.net.settings.deadline(flow, time::now());
         shard.deadlines().hasten(flow, deadline);
     }

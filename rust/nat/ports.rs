@@ -7,6 +7,9 @@ use super::tuple::ICMP;
 /// Ports per chunk. The bitmap of a chunk is one cache line, and a chunk has one home node.
 pub const CHUNK: u32 = 512;
 
+/// How many chunks there are.
+pub const CHUNKS: usize = 0x1_0000 / CHUNK as usize;
+
 /// Ports per bitmap word.
 const WORD: u32 = u64::BITS;
 

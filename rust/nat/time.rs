@@ -143,9 +143,10 @@ impl Grain {
     }
 
     /// The grain to see to after `done`: the next one, or if more than a turn of `slots` has passed
-    /// since, the one that lets every slot have its turn; `None` if `done` is that of `now`.
+    /// since, the one that lets every slot have its turn; `None` if `done` is that of `now`. It is
+    /// never later than `now`, so any distance is one of the past: a wheel may have slept for long.
     pub const fn next(self, done: Instant, now: Instant, slots: u32) -> Option<Instant> {
-        let behind = self.begin(now).since(self.begin(done)).0 >> self.0;
+        let behind = self.begin(now).0.wrapping_sub(self.begin(done).0) >> self.0;
         if behind == 0 {
             None
         } else if behind > slots {

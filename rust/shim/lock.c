@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Locks, slab caches, per-CPU counters and nodes. */
 
+#include <linux/cpumask.h>
 #include <linux/mm.h>
 #include <linux/nodemask.h>
 #include <linux/percpu.h>
@@ -94,14 +95,15 @@ void fastnat_shim_counter_inc(void *counters, unsigned int index)
 	this_cpu_inc(fastnat_percpu(counters)[index]);
 }
 
-u64 fastnat_shim_counter_sum(void *counters, unsigned int index)
+u64 fastnat_shim_counter_get(void *counters, unsigned int index, int cpu)
 {
-	u64 sum = 0;
-	int cpu;
+	return READ_ONCE(*per_cpu_ptr(fastnat_percpu(counters) + index, cpu));
+}
 
-	for_each_possible_cpu(cpu)
-		sum += READ_ONCE(*per_cpu_ptr(fastnat_percpu(counters) + index, cpu));
-	return sum;
+/* Bytes of memory that can be had without taking it from programs. */
+u64 fastnat_shim_available_memory(void)
+{
+	return (u64)max(si_mem_available(), 0L) << PAGE_SHIFT;
 }
 
 /* Bytes of memory that the kernel manages. */
@@ -110,15 +112,39 @@ u64 fastnat_shim_memory(void)
 	return (u64)totalram_pages() << PAGE_SHIFT;
 }
 
-/* The node nearest to this CPU that has memory. */
+/* The node of this CPU. It may be one without memory: not every architecture looks further. */
 int fastnat_shim_this_node(void)
 {
 	return numa_mem_id();
 }
 
-/* The next node with memory after this one, or -1; begin with -1. */
+/* The node of a CPU, or -1; as above. */
+int fastnat_shim_cpu_node(int cpu)
+{
+	return cpu_to_mem(cpu);
+}
+
+/* The next CPU that there can be after this one, or -1; begin with -1. */
+int fastnat_shim_next_cpu(int cpu)
+{
+	cpu = cpumask_next(cpu, cpu_possible_mask);
+	return cpu < (int)nr_cpu_ids ? cpu : -1;
+}
+
+/* The next node with memory for the kernel after this one, or -1; begin with -1. */
 int fastnat_shim_next_node(int node)
 {
-	node = next_node(node, node_states[N_MEMORY]);
+	node = next_node(node, node_states[N_NORMAL_MEMORY]);
 	return node < MAX_NUMNODES ? node : -1;
+}
+
+/* One more than the highest number that a node can have. */
+int fastnat_shim_node_ids(void)
+{
+	return nr_node_ids;
+}
+
+int fastnat_shim_node_distance(int from, int to)
+{
+	return node_distance(from, to);
 }

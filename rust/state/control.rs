@@ -2,7 +2,7 @@
 
 //! What only the control path touches: the policies and pools of record, and the hooks.
 
-use super::policy::{self, Entry, List, Snapshot, Unbuilt};
+use super::policy::{self, Entry, List, Snapshots, Unbuilt};
 use super::pool::{Name, Pool};
 use super::Net;
 use crate::sys::hook::Hooks;
@@ -114,11 +114,11 @@ impl Control {
         if list.insert_within_capacity(place, entry.clone()).is_err() {
             return Err(Refused::Unbuilt(Unbuilt::Memory));
         }
-        let snapshot = Snapshot::build(&list)?;
+        let snapshots = Snapshots::build(&list, net.nodes.ids())?;
         if self.running.is_none() {
             self.running = Some(Hooks::register(&net.net, net.clone()).map_err(Refused::Hooks)?);
         }
-        drop(net.rules.replace(Some(snapshot)));
+        drop(net.snapshots.replace(Some(snapshots)));
         if let Some(pool) = entry.pool() {
             pool.policies.fetch_add(1, Ordering::Relaxed);
         }
@@ -134,12 +134,12 @@ impl Control {
         let place = place.ok_or(Refused::Missing)?;
         let mut list = policy::copy(&self.policies, 0)?;
         let entry = list.remove(place).map_err(|_| Refused::Missing)?;
-        let snapshot = match list.is_empty() {
+        let snapshots = match list.is_empty() {
             true => None,
-            false => Some(Snapshot::build(&list)?),
+            false => Some(Snapshots::build(&list, net.nodes.ids())?),
         };
         // When this returns, no packet makes a flow by the old policies any more.
-        drop(net.rules.replace(snapshot));
+        drop(net.snapshots.replace(snapshots));
         net.end_leases(|binding| binding.owner().id == id);
         net.flush(|flow| flow.owner().id == id);
         if list.is_empty() {

@@ -32,13 +32,8 @@ fn tuple(message: &mut Message<'_>, kind: u32, tuple: &Tuple<V4>) -> Result {
     })
 }
 
-/// A binding, without what holds it.
-pub(crate) fn binding(
-    message: &mut Message<'_>,
-    node: i32,
-    binding: &Binding<V4>,
-    rcu: Rcu<'_>,
-) -> Result {
+/// What does not change of a binding.
+pub(crate) fn binding(message: &mut Message<'_>, node: i32, binding: &Binding<V4>) -> Result {
     let (inside, outside) = (binding.inside(), binding.outside());
     message.u8(FASTNAT_A_BINDING_PROTO, binding.proto())?;
     message.addr(FASTNAT_A_BINDING_INSIDE_ADDR, inside.addr)?;
@@ -46,7 +41,11 @@ pub(crate) fn binding(
     message.addr(FASTNAT_A_BINDING_OUTSIDE_ADDR, outside.addr)?;
     message.u16(FASTNAT_A_BINDING_OUTSIDE_PORT, outside.port.to_host())?;
     message.u32(FASTNAT_A_BINDING_POLICY, binding.owner().id)?;
-    message.u32(FASTNAT_A_BINDING_NODE, node as u32)?;
+    message.u32(FASTNAT_A_BINDING_NODE, node as u32)
+}
+
+/// By what a binding lives, and until when.
+pub(crate) fn lease(message: &mut Message<'_>, binding: &Binding<V4>, rcu: Rcu<'_>) -> Result {
     let lease = binding.lease(rcu);
     if lease.is_some() {
         message.flag(FASTNAT_A_BINDING_STATIC)?;

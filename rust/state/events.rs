@@ -111,10 +111,8 @@ impl Events {
         });
     }
 
-    fn binding(&self, command: u32, node: i32, binding: &Binding<V4>) {
-        self.send(Group::Binding, command, FASTNAT_A_BINDING_SEQ, |message| {
-            rcu::read(|rcu| describe::binding(message, node, binding, rcu))
-        });
+    fn binding(&self, command: u32, fill: impl FnOnce(&mut Message<'_>) -> Result) {
+        self.send(Group::Binding, command, FASTNAT_A_BINDING_SEQ, fill);
     }
 }
 
@@ -130,11 +128,16 @@ impl Watch<V4> for Events {
 
     fn binding_created(&self, node: i32, binding: &Binding<V4>) {
         self.stats.inc(Counter::BindingsCreated);
-        self.binding(FASTNAT_CMD_BINDING_CREATED_NTF, node, binding);
+        self.binding(FASTNAT_CMD_BINDING_CREATED_NTF, |message| {
+            describe::binding(message, node, binding)?;
+            rcu::read(|rcu| describe::lease(message, binding, rcu))
+        });
     }
 
     fn binding_ended(&self, node: i32, binding: &Binding<V4>) {
         self.stats.inc(Counter::BindingsEnded);
-        self.binding(FASTNAT_CMD_BINDING_ENDED_NTF, node, binding);
+        self.binding(FASTNAT_CMD_BINDING_ENDED_NTF, |message| {
+            describe::binding(message, node, binding)
+        });
     }
 }

@@ -121,7 +121,11 @@ impl Keeper {
         }
         match table.resize(MOVES) {
             Progress::Moving => return State::Busy,
-            Progress::Done => self.stats.inc(Counter::Resizes),
+            Progress::Done => {
+                self.stats.inc(Counter::Resizes);
+                // Another size may be wanted by now.
+                return State::Busy;
+            }
             Progress::Idle => (),
         }
         match table.len() > load.fewest {

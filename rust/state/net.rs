@@ -6,7 +6,7 @@ use super::control::Control;
 use super::defaults::FEWEST_BUCKETS;
 use super::events::Events;
 use super::keeper::{Calm, Keeper};
-use super::policy::{is_masquerade, Snapshot};
+use super::policy::{is_masquerade, Snapshot, Snapshots};
 use super::settings::Settings;
 use super::stats::{Counter, Stats};
 use crate::nat::addr::V4;
@@ -45,7 +45,7 @@ pub(crate) struct Net {
     /// Keeps two CPUs from making the same binding.
     pub(crate) making: Making,
     /// The policies, as the packet path sees them.
-    pub(crate) rules: Published<Snapshot>,
+    pub(crate) snapshots: Published<Snapshots>,
     /// The settings.
     pub(crate) settings: Arc<Settings>,
     /// The counters.
@@ -100,7 +100,7 @@ impl Net {
                 shards,
                 ports,
                 making,
-                rules: Published::empty(),
+                snapshots: Published::empty(),
                 settings,
                 stats,
                 events,
@@ -248,18 +248,52 @@ impl Net {
         });
     }
 
-    /// The shard that a flow lives in: where its outside port is at home.
-    pub(crate) fn home_of(&self, flow: &Flow<V4>) -> Option<&Arc<Shard<V4>>> {
-        let port = match flow.binding() {
-            Some(binding) => binding.outside().port,
-            None => flow.tuple().dst_port,
-        };
-        self.shards.get(self.home(port.to_host()))
+    /// The shard that a flow lives in.
+    pub(crate) fn shard_of(&self, flow: &Flow<V4>) -> Option<&Arc<Shard<V4>>> {
+        self.shards.get(self.nodes.place(flow.node()))
+    }
+
+    /// Flows that were made while nodes did not look at each other may share a tuple with one of
+    /// another node. That of the two stays whose last packet is younger. Process context.
+    pub(crate) fn reunite(&self) {
+        if self.shards.len() == 1 {
+            return;
+        }
+        // From here on every packet looks.
+        rcu::synchronize();
+        let now = time::now();
+        self.each_flow(|shard, flow, rcu| {
+            while let Some(twin) = self.twin(shard, flow, rcu) {
+                let idle = |flow: &Flow<V4>| now.since(flow.last_seen(now));
+                if idle(flow) > idle(twin) {
+                    return self.remove(flow, rcu);
+                }
+                self.remove(twin, rcu);
+            }
+        });
+    }
+
+    /// A flow of another shard that has a tuple of this flow.
+    fn twin<'a>(
+        &'a self,
+        shard: &Shard<V4>,
+        flow: &Flow<V4>,
+        rcu: Rcu<'a>,
+    ) -> Option<&'a Flow<V4>> {
+        let back = flow.orig().to().reverse();
+        let mut others = self.shards.iter();
+        let twin = others.find_map(|other| match other.node() == shard.node() {
+            true => None,
+            false => other
+                .flow(flow.tuple(), rcu)
+                .or_else(|| other.flow(&back, rcu)),
+        });
+        twin.map(FlowEntry::flow)
     }
 
     /// Removes one flow, on whatever node it is.
     pub(crate) fn remove(&self, flow: &Flow<V4>, rcu: Rcu<'_>) {
-        let shard = self.home_of(flow);
+        let shard = self.shard_of(flow);
         if shard.is_some_and(|shard| shard.remove_flow(flow, rcu)) {
             self.count(Counter::FlowsFlushed);
         }
@@ -277,7 +311,30 @@ impl Net {
         ports::home(port, self.shards.len())
     }
 
-    /// The flow of a tuple: looked for on this CPU's node, then where the destination port is at
+    /// The counts of the CPUs of a node.
+    pub(crate) fn sum_at(&self, counter: Counter, node: usize) -> u64 {
+        let here = |id| self.nodes.place(id) == node;
+        self.stats.sum_where(counter, here)
+    }
+
+    /// Do packets see nothing but what is on this CPU's node?
+    #[inline]
+    pub(crate) fn is_local(&self) -> bool {
+        self.settings.local.load(Ordering::Relaxed)
+    }
+
+    /// May a packet that is here be given this outside port?
+    pub(crate) fn may_give(&self, port: u16) -> bool {
+        !self.is_local() || self.home(port) == self.nodes.here()
+    }
+
+    /// The policies, in memory of this CPU's node.
+    #[inline]
+    pub(crate) fn rules<'a>(&'a self, rcu: Rcu<'a>) -> Option<&'a Snapshot> {
+        self.snapshots.get(rcu)?.of(self.nodes.here())
+    }
+
+    /// The flow of a packet: looked for on this CPU's node, then where the destination port is at
     /// home, then on the others.
     #[inline]
     pub(crate) fn flow<'a>(&'a self, tuple: &Tuple<V4>, rcu: Rcu<'a>) -> Option<&'a FlowEntry<V4>> {
@@ -296,6 +353,9 @@ impl Net {
         tuple: &Tuple<V4>,
         rcu: Rcu<'a>,
     ) -> Option<&'a FlowEntry<V4>> {
+        if self.is_local() {
+            return None;
+        }
         let home = self.home(tuple.dst_port.to_host());
         let others = (0..self.shards.len()).filter(|node| *node != home);
         let mut order = Iterator::chain(core::iter::once(home), others);
@@ -309,8 +369,34 @@ impl Net {
         found
     }
 
-    /// The live binding of an endpoint that `wanted` accepts, on whatever node.
+    /// The flow of a tuple, on whatever node.
+    pub(crate) fn any_flow<'a>(
+        &'a self,
+        tuple: &Tuple<V4>,
+        rcu: Rcu<'a>,
+    ) -> Option<&'a FlowEntry<V4>> {
+        let mut shards = self.shards.iter();
+        shards.find_map(|shard| shard.flow(tuple, rcu))
+    }
+
+    /// The live binding of an endpoint that `wanted` accepts, as packets on this CPU see it.
     pub(crate) fn binding<'a>(
+        &'a self,
+        side: Side,
+        proto: u8,
+        end: Endpoint<V4>,
+        rcu: Rcu<'a>,
+        wanted: impl Fn(&Binding<V4>) -> bool,
+    ) -> Option<&'a Binding<V4>> {
+        if self.is_local() {
+            let shard = self.shards.get(self.nodes.here())?;
+            return shard.binding(side, proto, end, rcu, wanted);
+        }
+        self.any_binding(side, proto, end, rcu, wanted)
+    }
+
+    /// The live binding of an endpoint that `wanted` accepts, on whatever node.
+    pub(crate) fn any_binding<'a>(
         &'a self,
         side: Side,
         proto: u8,

@@ -8,6 +8,7 @@ use crate::nat::classifier::{self, BuildError, Group, Slot, MAX_GROUPS};
 use crate::nat::hash::Key;
 use crate::nat::policy::{Policy, Side, Subject};
 use crate::nat::ports::PortRange;
+use crate::sys::memory::NodeArray;
 use crate::sys::rcu;
 use crate::table::Owner;
 use kernel::alloc::AllocError;
@@ -104,28 +105,35 @@ impl From<BuildError> for Unbuilt {
 
 /// The policies of one side, as the packet path finds them.
 struct Rules {
-    entries: List,
-    groups: KVec<Group>,
-    slots: KVVec<Slot<V4>>,
+    entries: NodeArray<Arc<Entry>>,
+    groups: NodeArray<Group>,
+    slots: NodeArray<Slot<V4>>,
 }
 
 impl Rules {
-    fn build(list: &List, side: Side, key: &Key) -> Result<Self, Unbuilt> {
-        let mut entries = List::new();
+    fn build(list: &List, side: Side, key: &Key, node: i32) -> Result<Self, Unbuilt> {
         let of_side = |entry: &&Arc<Entry>| entry.policy.action.side() == side;
-        for entry in list.iter().filter(of_side) {
-            entries.push(entry.clone(), GFP_KERNEL)?;
-        }
+        let of_side = || list.iter().filter(of_side);
+        let entries = NodeArray::new(of_side().count(), node, of_side().cloned())?;
         let policies = || entries.iter().map(|entry| &entry.policy);
         let mut groups = KVec::from_elem(Group::default(), MAX_GROUPS, GFP_KERNEL)?;
         let sizes = classifier::plan(policies(), &mut groups)?;
-        groups.truncate(sizes.groups);
-        let mut slots = KVVec::from_elem(Slot::default(), sizes.slots, GFP_KERNEL)?;
+        let groups = NodeArray::new(sizes.groups, node, groups.into_iter())?;
+        let slots = core::iter::repeat(Slot::default());
+        let mut slots = NodeArray::new(sizes.slots, node, slots)?;
         classifier::build((0u32..).zip(policies()), key, &groups, &mut slots)?;
         Ok(Self {
             entries,
             groups,
             slots,
+        })
+    }
+
+    fn copy(&self, node: i32) -> Result<Self, AllocError> {
+        Ok(Self {
+            entries: copy_of(&self.entries, node)?,
+            groups: copy_of(&self.groups, node)?,
+            slots: copy_of(&self.slots, node)?,
         })
     }
 
@@ -136,25 +144,61 @@ impl Rules {
     }
 }
 
-/// All policies, as the packet path finds them. Replaced as a whole.
+fn copy_of<T: Clone>(values: &[T], node: i32) -> Result<NodeArray<T>, AllocError> {
+    NodeArray::new(values.len(), node, values.iter().cloned())
+}
+
+/// All policies, as the packet path finds them.
 pub(crate) struct Snapshot {
     key: Key,
     source: Rules,
     destination: Rules,
 }
 
+/// A snapshot for each node, in memory of it. Replaced as a whole.
+pub(crate) struct Snapshots(KVec<NodeArray<Snapshot>>);
+
+impl Snapshots {
+    /// Builds them. Sleeps.
+    pub(crate) fn build(list: &List, nodes: &[i32]) -> Result<KBox<Self>, Unbuilt> {
+        let mut all = KVec::<NodeArray<Snapshot>>::with_capacity(nodes.len(), GFP_KERNEL)?;
+        for node in nodes {
+            let snapshot = match all.first().and_then(|first| first.first()) {
+                Some(first) => first.copy(*node)?,
+                None => Snapshot::build(list, *node)?,
+            };
+            let snapshot = NodeArray::new(1, *node, core::iter::once(snapshot))?;
+            all.push(snapshot, GFP_KERNEL)?;
+        }
+        Ok(KBox::new(Self(all), GFP_KERNEL)?)
+    }
+
+    /// That of a node.
+    #[inline]
+    pub(crate) fn of(&self, node: usize) -> Option<&Snapshot> {
+        self.0.get(node)?.first()
+    }
+}
+
 impl Snapshot {
-    /// Builds it. Sleeps.
-    pub(crate) fn build(list: &List) -> Result<KBox<Self>, Unbuilt> {
+    fn build(list: &List, node: i32) -> Result<Self, Unbuilt> {
         let key = Key(rcu::random64(), rcu::random64());
-        let source = Rules::build(list, Side::Source, &key)?;
-        let destination = Rules::build(list, Side::Destination, &key)?;
-        let snapshot = Self {
+        let source = Rules::build(list, Side::Source, &key, node)?;
+        let destination = Rules::build(list, Side::Destination, &key, node)?;
+        Ok(Self {
             key,
             source,
             destination,
-        };
-        Ok(KBox::new(snapshot, GFP_KERNEL)?)
+        })
+    }
+
+    fn copy(&self, node: i32) -> Result<Self, AllocError> {
+        let (source, destination) = (self.source.copy(node)?, self.destination.copy(node)?);
+        Ok(Self {
+            key: Key(self.key.0, self.key.1),
+            source,
+            destination,
+        })
     }
 
     /// The source policy for a packet.

@@ -93,6 +93,11 @@ impl Stats {
 
     /// The sum over all CPUs.
     pub(crate) fn sum(&self, counter: Counter) -> u64 {
-        self.0.sum(counter as u32)
+        self.sum_where(counter, |_| true)
+    }
+
+    /// The sum over the CPUs of the nodes that `wanted` accepts.
+    pub(crate) fn sum_where(&self, counter: Counter, wanted: impl Fn(i32) -> bool) -> u64 {
+        self.0.sum(counter as u32, wanted)
     }
 }

@@ -2,7 +2,7 @@
 
 //! Per-CPU counters.
 
-use super::ffi;
+use super::{ffi, node};
 use kernel::ffi::c_void;
 use kernel::prelude::*;
 
@@ -42,13 +42,15 @@ impl Counters {
         }
     }
 
-    /// The sum over all CPUs.
-    pub(crate) fn sum(&self, index: u32) -> u64 {
+    /// The sum over the CPUs, present or not, whose node `wanted` accepts; see [`node::of_cpu`].
+    pub(crate) fn sum(&self, index: u32, wanted: impl Fn(i32) -> bool) -> u64 {
         if index >= self.count {
             return 0;
         }
-        // SAFETY: By the invariant, `index` is inside the row.
-        unsafe { ffi::fastnat_shim_counter_sum(self.base, index) }
+        let cpus = node::cpus().filter(|cpu| wanted(node::of_cpu(*cpu)));
+        // SAFETY: By the invariant, `index` is inside the row, which has a cell for each CPU.
+        let cell = |cpu| unsafe { ffi::fastnat_shim_counter_get(self.base, index, cpu) };
+        cpus.fold(0u64, |sum, cpu| sum.wrapping_add(cell(cpu)))
     }
 }
 

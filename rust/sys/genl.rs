@@ -213,6 +213,18 @@ impl Dump {
         unsafe { (*self.cb).seq = generation | (1 << 31) };
     }
 
+    /// How full the packet is.
+    pub(crate) fn mark(&self) -> u32 {
+        // SAFETY: By the invariant.
+        unsafe { (*self.skb).len }
+    }
+
+    /// Takes back what was added since the packet was so full.
+    pub(crate) fn rewind(&mut self, mark: u32) {
+        // SAFETY: By the invariant; a shorter length than it has is always right.
+        unsafe { bindings::skb_trim(self.skb, mark) };
+    }
+
     /// Adds an entry; false if the packet is full.
     pub(crate) fn entry(&mut self, fill: impl FnOnce(&mut Message<'_>) -> Result) -> bool {
         // SAFETY: By the invariant.

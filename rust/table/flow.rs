@@ -52,6 +52,7 @@ pub(crate) struct FlowEntry<A> {
     direction: Direction,
     half: Half,
     local: bool,
+    node: i32,
 }
 
 // SAFETY: Both always return the same fields; `key` is never written.
@@ -126,7 +127,8 @@ pub(crate) struct NewFlow<'a, A: Family> {
 }
 
 impl<A: Family> NewFlow<'_, A> {
-    pub(super) fn build(self) -> Flow<A> {
+    /// The flow, for the tables of a node.
+    pub(super) fn build(self, node: i32) -> Flow<A> {
         let (to, back) = match self.half {
             Half::Src => (self.orig.with_src(self.to), Half::Dst),
             Half::Dst => (self.orig.with_dst(self.to), Half::Src),
@@ -139,6 +141,7 @@ impl<A: Family> NewFlow<'_, A> {
             direction,
             half,
             local: self.local,
+            node,
         };
         Flow {
             entries: [
@@ -229,6 +232,11 @@ impl<A: Family> Flow<A> {
     /// The tuple of the first packet, as it came.
     pub(crate) fn tuple(&self) -> &Tuple<A> {
         &self.orig().key
+    }
+
+    /// The kernel's number of the node whose tables it is in.
+    pub(crate) fn node(&self) -> i32 {
+        self.orig().node
     }
 
     /// The policy it lives by.

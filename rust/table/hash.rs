@@ -201,10 +201,9 @@ impl<E: Entry> Table<E> {
         true
     }
 
-    /// The bucket where entries of this key are linked now.
+    /// The bucket where entries of this key are linked now, seen from the array in use.
     #[inline]
-    fn place<'a>(&'a self, key: &E::Key, rcu: Rcu<'a>) -> Ranked<'a, E> {
-        let array = self.current(rcu);
+    fn place<'a>(array: &'a Array<E>, key: &E::Key) -> Ranked<'a, E> {
         let bucket = array.bucket(key);
         match array.next() {
             Some(next) if bucket.has_moved() => (true, next.bucket(key)),
@@ -215,7 +214,7 @@ impl<E: Entry> Table<E> {
     /// Locks the bucket of `key`.
     pub(crate) fn lock<'a>(&'a self, key: &E::Key, rcu: Rcu<'a>) -> One<'a, E> {
         loop {
-            let (_, bucket) = self.place(key, rcu);
+            let (_, bucket) = Self::place(self.current(rcu), key);
             let lock = bucket.lock.lock();
             // Moved since it was looked at: once at most, since moves are a grace period apart.
             if !bucket.has_moved() {
@@ -230,7 +229,9 @@ impl<E: Entry> Table<E> {
     /// Locks the buckets of both keys.
     pub(crate) fn lock_both<'a>(&'a self, a: &E::Key, b: &E::Key, rcu: Rcu<'a>) -> Pair<'a, E> {
         loop {
-            let (first, second) = (self.place(a, rcu), self.place(b, rcu));
+            // Both seen from one array: the ranks say nothing if the array in use changes between.
+            let array = self.current(rcu);
+            let (first, second) = (Self::place(array, a), Self::place(array, b));
             let locks = lock_ordered(first, second);
             if !first.1.has_moved() && !second.1.has_moved() {
                 return Pair {

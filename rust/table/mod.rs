@@ -14,6 +14,8 @@ pub(crate) mod lease;
 pub(crate) mod making;
 pub(crate) mod ports;
 pub(crate) mod shard;
+#[cfg(CONFIG_KUNIT = "y")]
+mod tests;
 pub(crate) mod wheel;
 
 use crate::nat::addr::V4;

@@ -26,6 +26,12 @@ pub(crate) struct Shard<A: Family> {
     binding_count: Count,
     lease_count: Count,
     watch: Arc<dyn Watch<A>>,
+    notes: Notes,
+}
+
+/// What is to be said to the keeper; away from what lookups read, like [`Count`].
+#[repr(align(64))]
+struct Notes {
     /// The keeper sleeps, and wants to be woken when there is something to keep.
     asleep: AtomicBool,
     /// When the keeper was last told that the tables should grow.
@@ -40,7 +46,9 @@ const LONG: u32 = 32;
 /// Entries that a bucket may have.
 const LONGEST: u32 = 256;
 
-/// How many objects there are.
+/// How many objects there are. In a cache line of its own: what makes and removes objects writes it,
+/// and every lookup reads what lies around it.
+#[repr(align(64))]
 pub(crate) struct Count(AtomicU32);
 
 /// One object that is about to be, already counted; uncounted when dropped.
@@ -107,9 +115,11 @@ impl<A: Family> Shard<A> {
             binding_count: Count(AtomicU32::new(0)),
             lease_count: Count(AtomicU32::new(0)),
             watch,
-            asleep: AtomicBool::new(true),
-            told_tight: AtomicU32::new(0),
-            crowded: AtomicBool::new(false),
+            notes: Notes {
+                asleep: AtomicBool::new(true),
+                told_tight: AtomicU32::new(0),
+                crowded: AtomicBool::new(false),
+            },
         })
     }
 
@@ -209,7 +219,7 @@ impl<A: Family> Shard<A> {
 
     /// Is there nothing to keep? If so, who makes something has to wake the keeper.
     pub(crate) fn sleep(&self) -> bool {
-        self.asleep.store(true, Ordering::SeqCst);
+        self.notes.asleep.store(true, Ordering::SeqCst);
         let counts = [&self.flow_count, &self.binding_count, &self.lease_count];
         let empty = counts
             .iter()
@@ -220,12 +230,13 @@ impl<A: Family> Shard<A> {
     /// Does the caller have to wake the keeper?
     #[inline]
     pub(crate) fn wakes(&self) -> bool {
-        self.asleep.load(Ordering::SeqCst) && self.asleep.swap(false, Ordering::SeqCst)
+        self.notes.asleep.load(Ordering::SeqCst) && self.notes.asleep.swap(false, Ordering::SeqCst)
     }
 
     /// Was a chain too long, since this was last asked?
     pub(crate) fn take_crowded(&self) -> bool {
-        self.crowded.load(Ordering::Relaxed) && self.crowded.swap(false, Ordering::Relaxed)
+        self.notes.crowded.load(Ordering::Relaxed)
+            && self.notes.crowded.swap(false, Ordering::Relaxed)
     }
 
     /// Are there more entries than buckets? Said once a tick at most.
@@ -233,12 +244,12 @@ impl<A: Family> Shard<A> {
         let over = |count: &Count, buckets: usize| count.get() as usize > buckets / 2;
         let tight = over(&self.flow_count, self.flows.len())
             || over(&self.binding_count, self.bindings.len());
-        tight && self.told_tight.swap(now.0, Ordering::Relaxed) != now.0
+        tight && self.notes.told_tight.swap(now.0, Ordering::Relaxed) != now.0
     }
 
     fn note_chain(&self, len: u32) {
-        if len > LONG && !self.crowded.load(Ordering::Relaxed) {
-            self.crowded.store(true, Ordering::Relaxed);
+        if len > LONG && !self.notes.crowded.load(Ordering::Relaxed) {
+            self.notes.crowded.store(true, Ordering::Relaxed);
         }
     }
 
@@ -263,7 +274,7 @@ impl<A: Family> Shard<A> {
         place: Place<'_>,
         rcu: Rcu<'a>,
     ) -> Result<&'a FlowEntry<A>, Unmade> {
-        let object = match A::flows().alloc(new.build(), self.node) {
+        let object = match A::flows().alloc(new.build(self.node), self.node) {
             Ok(object) => object,
             Err(flow) => {
                 flow.release();
@@ -313,6 +324,9 @@ impl<A: Family> Shard<A> {
 
     /// Removes a flow of this shard; false if somebody else has.
     pub(crate) fn remove_flow(&self, flow: &Flow<A>, rcu: Rcu<'_>) -> bool {
+        if flow.node() != self.node {
+            return false;
+        }
         let (orig, reply) = (flow.orig(), flow.reply());
         let locked = self.flows.lock_both(orig.key(), reply.key(), rcu);
         if !self.deadlines.retire(flow) {

@@ -36,11 +36,13 @@ pub(crate) unsafe trait Timed: Sized {
 /// # Invariants
 ///
 /// While `slot` is the number of a slot, the object is in the list of that slot, or is about to
-/// enter or leave it under its lock. `next` and `prev` are guarded by that lock.
+/// enter or leave it under its lock. `next`, `prev` and `pass` are guarded by that lock.
 pub(crate) struct Timer<T> {
     next: AtomicPtr<T>,
     prev: AtomicPtr<T>,
     slot: AtomicU32,
+    /// Where the wheel was when the object entered.
+    pass: AtomicU32,
 }
 
 /// In no slot.
@@ -55,6 +57,7 @@ impl<T> Timer<T> {
             next: AtomicPtr::new(ptr::null_mut()),
             prev: AtomicPtr::new(ptr::null_mut()),
             slot: AtomicU32::new(IDLE),
+            pass: AtomicU32::new(0),
         }
     }
 
@@ -67,7 +70,10 @@ impl<T> Timer<T> {
 
 #[repr(C)]
 struct Slot<T> {
+    /// What entered last.
     first: AtomicPtr<T>,
+    /// What entered first.
+    last: AtomicPtr<T>,
     lock: BhLock,
 }
 
@@ -76,6 +82,10 @@ pub(crate) struct Wheel<T> {
     slots: NodeArray<Slot<T>>,
     /// The last grain whose slot has been emptied, as the moment when it began.
     done: AtomicU32,
+    /// The grain whose slot is being emptied, or was. What enters that slot meanwhile waits for the
+    /// next time round, else a slot that comes late would be emptied into itself. Written under the
+    /// lock of that slot.
+    pass: AtomicU32,
 }
 
 impl<T: Timed> Wheel<T> {
@@ -88,9 +98,11 @@ impl<T: Timed> Wheel<T> {
         let slots: NodeArray<Slot<T>> = unsafe { NodeArray::zeroed(SLOTS as usize, node)? };
         // SAFETY: The array is new.
         unsafe { BhLock::init_all(&slots, Class::Slot, |slot| &slot.lock) };
+        let now = time::now();
         Ok(Self {
             slots,
-            done: AtomicU32::new(time::now().0),
+            done: AtomicU32::new(now.0),
+            pass: AtomicU32::new(now.0),
         })
     }
 
@@ -103,7 +115,7 @@ impl<T: Timed> Wheel<T> {
         };
         let _lock = slot.lock.lock();
         if object.timer().turn(IDLE, number) {
-            slot.push(object);
+            slot.push(object, self.pass.load(Ordering::Relaxed));
         }
     }
 
@@ -157,7 +169,7 @@ impl<T: Timed> Wheel<T> {
             let Some(next) = grain.next(done, now, SLOTS) else {
                 return true;
             };
-            match self.take(grain.slot(next, SLOTS)) {
+            match self.take(grain.slot(next, SLOTS), next) {
                 // SAFETY: Objects in a list are freed a grace period after they leave it.
                 Some(object) => due(unsafe { object.as_ref() }),
                 None => self.done.store(next.0, Ordering::Relaxed),
@@ -166,20 +178,26 @@ impl<T: Timed> Wheel<T> {
         false
     }
 
-    /// Takes the first object out of a slot that nobody else is taking out.
-    fn take(&self, number: u32) -> Option<ptr::NonNull<T>> {
+    /// Takes the object that waits longest out of the slot of `pass`, of those that entered it
+    /// before and that nobody else is taking out.
+    fn take(&self, number: u32, pass: Instant) -> Option<ptr::NonNull<T>> {
         let slot = self.slots.get(number as usize)?;
         let _lock = slot.lock.lock();
-        let mut next = slot.first.load(Ordering::Relaxed);
+        self.pass.store(pass.0, Ordering::Relaxed);
+        let mut next = slot.last.load(Ordering::Relaxed);
         loop {
             // SAFETY: Objects in the list of a locked slot are valid.
             let object = unsafe { next.as_ref()? };
-            if object.timer().turn(number, IDLE) {
+            let timer = object.timer();
+            if timer.pass.load(Ordering::Relaxed) == pass.0 {
+                return None;
+            }
+            if timer.turn(number, IDLE) {
                 slot.remove(object);
                 return Some(ptr::NonNull::from(object));
             }
             // It was retired just now, and will be removed by who did that.
-            next = object.timer().next.load(Ordering::Relaxed);
+            next = timer.prev.load(Ordering::Relaxed);
         }
     }
 
@@ -201,19 +219,19 @@ fn ahead(number: u32) -> u32 {
 
 impl<T: Timed> Slot<T> {
     /// Puts an object in front. The slot is locked, the object in no list.
-    fn push(&self, object: &T) {
+    fn push(&self, object: &T, pass: u32) {
         let (first, this) = (
             self.first.load(Ordering::Relaxed),
             ptr::from_ref(object).cast_mut(),
         );
-        object.timer().next.store(first, Ordering::Relaxed);
-        object
-            .timer()
-            .prev
-            .store(ptr::null_mut(), Ordering::Relaxed);
+        let timer = object.timer();
+        timer.next.store(first, Ordering::Relaxed);
+        timer.prev.store(ptr::null_mut(), Ordering::Relaxed);
+        timer.pass.store(pass, Ordering::Relaxed);
         // SAFETY: Objects in the list of a locked slot are valid.
-        if let Some(first) = unsafe { first.as_ref() } {
-            first.timer().prev.store(this, Ordering::Relaxed);
+        match unsafe { first.as_ref() } {
+            Some(first) => first.timer().prev.store(this, Ordering::Relaxed),
+            None => self.last.store(this, Ordering::Relaxed),
         }
         self.first.store(this, Ordering::Relaxed);
     }
@@ -228,8 +246,9 @@ impl<T: Timed> Slot<T> {
             Some(before) => before.timer().next.store(next, Ordering::Relaxed),
             None => self.first.store(next, Ordering::Relaxed),
         }
-        if let Some(after) = after {
-            after.timer().prev.store(prev, Ordering::Relaxed);
+        match after {
+            Some(after) => after.timer().prev.store(prev, Ordering::Relaxed),
+            None => self.last.store(prev, Ordering::Relaxed),
         }
     }
 }

@@ -86,7 +86,7 @@ collect() {
 
 if [[ ! -e $dir/release ]]; then
 	"$REPO/tools/rig/sysroot.sh" >/dev/null
-	lock
+	lock debug
 	STEPS=3
 	[[ -e $dir/copied ]] || STEPS=4
 	if [[ ! -e $dir/release ]]; then

@@ -13,10 +13,10 @@ STEPS=${STEPS:-1}
 
 die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
 
-# One builder at a time; the others wait and then find the work done.
-lock() {
+# One builder at a time; the others wait and then find the work done. What takes long has a lock of its own.
+lock() { # [NAME]
 	mkdir -p "$CACHE/log"
-	exec 9>"$CACHE/lock"
+	exec 9>"$CACHE/lock${1:+-$1}"
 	local waited=0
 	until flock -w "$((waited ? 15 : 1))" 9; do
 		echo "      another build holds the cache, waiting…" >&2

@@ -368,7 +368,7 @@ attribute_set! {
         1 max_flows: Option<u32> = "max-flows",
         /// Bindings; absent takes the limit of the settings, or max-flows if that is given.
         2 max_bindings: Option<u32> = "max-bindings",
-        /// Buckets of each table of a node; 0 or absent is automatic.
+        /// Buckets of each table of a node, 0 is automatic; absent takes that of the settings.
         3 buckets: Option<u32> = "buckets",
         /// NUMA nodes with tables.
         4 nodes: Option<u32> = "nodes",

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Stands for `rust/sys`.
+
+pub(crate) use crate::model::{alloc as memory, lock, rcu, time};
