@@ -39,7 +39,7 @@ live_alone() { (($(counter flows) <= 22)); }
 
 all_that_are_idle_expire() {
 	local begin pinger end
-	at "$client" env --default-signal=INT ping -w $((60 * SLOW)) -i 0.02 192.0.2.2 >"$TMP/pings" 2>&1 &
+	nsenter --net="/run/netns/$client" env --default-signal=INT ping -w $((60 * SLOW)) -i 0.02 192.0.2.2 >"$TMP/pings" 2>&1 &
 	pinger=$!
 	comes_true "pings" 5 grep -q 'bytes from' "$TMP/pings"
 	begin=${EPOCHREALTIME/[.,]/}

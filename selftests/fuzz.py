@@ -29,7 +29,7 @@ class Watch(threading.Thread):
 
     def __init__(self, stuck):
         super().__init__(daemon=True)
-        self.stuck, self.since, self.sent, self.me = report, time.monotonic(), b"", threading.get_native_id()
+        self.stuck, self.since, self.sent, self.me = stuck, time.monotonic(), b"", threading.get_native_id()
         self.over = threading.Event()
         self.start()
 
@@ -402,8 +402,8 @@ def main():
         try:
             good = fuzzer.run(*line.split())
         except Exception as error:  # a mistake in the fuzzer must not look like a hang
-            print(f"# FAIL: fuzzer: {type(error).__name__}: {error}", flush=True)
-            traceback.print_exc()
+            print(f"# FAIL: fuzzer: {error}")
+            print("\n".join(f"# {line}" for line in traceback.format_exc().splitlines()), flush=True)
             good = False
         print("ok" if good else "failed", flush=True)
 

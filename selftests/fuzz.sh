@@ -48,7 +48,8 @@ fuzzer_did() {
 		*) echo "$line" ;;
 		esac
 	done
-	[[ ! -s $TMP/errors ]] || sed 's/^/# /' "$TMP/errors"
+	sed 's/^/# /' "$TMP/errors"
+	: >"$TMP/errors"
 	fail "$1: ${line:-no answer of the fuzzer}; again: FUZZ_SEED=$FUZZ_SEED FUZZ_SECONDS=$FUZZ_SECONDS"
 }
 

@@ -33,7 +33,7 @@ class Maker:
         self.spec, self.kinds, self.dice, self.most = spec, kinds, dice, most
         self.corpus, self.needed, self.retry = {}, {}, None
         self.modes = [(op, mode) for op in spec.ops for mode in op.request]
-        self.request = None
+        self.request, self.state = None, {}
 
     # ---- values ----
 
@@ -133,6 +133,7 @@ class Maker:
 
     def next(self, state):
         """(operation, mode, flags, the generic header and the attributes)."""
+        self.state = state
         if self.retry:
             (op, mode, items), self.retry = self.retry, None
             self.request = op, mode, items
@@ -170,7 +171,7 @@ class Maker:
             # Asked for by every request of the operation, or only by some: half of the time will do.
             self.needed.setdefault(op.name, set()).add(member.number)
             if dice.often(90):
-                self.retry = op, mode, items + [(member, self.value(member))]
+                self.retry = op, mode, items + [(member, self.value(member, self.state))]
         elif answer.offset is not None and items and dice.often(85):
             at, kept = 16 + 4, []
             for member, value in items:
@@ -179,7 +180,7 @@ class Maker:
                 if not blamed:
                     kept.append((member, value))
                 elif dice.often(50):
-                    kept.append((member, self.value(member)))
+                    kept.append((member, self.value(member, self.state)))
             self.retry = op, mode, kept
 
     # ---- what is wrong with bad ones ----
