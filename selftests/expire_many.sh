@@ -62,7 +62,7 @@ nobody_waits_meanwhile() {
 	note "$(tail -n2 "$TMP/pings" | paste -sd' ')"
 	like "lost" "$(cat "$TMP/pings")" ' 0% packet loss'
 	max=$(sed -n 's|^rtt .*/\([0-9]*\)[.0-9]*/[.0-9]* ms.*|\1|p' "$TMP/pings")
-	[[ $max ]] && ((max < 1000 * SLOW)) || fail "longest time for a ping: got '$max' ms, want less than $((1000 * SLOW))"
+	at_least "ms that the longest ping is below the limit" $((1000 * SLOW - ${max:-1000000})) 0
 }
 
 # By a policy with more patience.

@@ -34,9 +34,9 @@ TESTS=(
 # faults WORDS…: see faults.py.
 faults() {
 	local output status
-	output=$(at "$gw" timeout $((120 * SLOW)) python3 -B "$HERE/faults.py" "$SPEC" "$@" 2>&1)
+	output=$(at "$gw" timeout $((250 * SLOW)) python3 -B "$HERE/faults.py" "$SPEC" "$@" 2>&1)
 	status=$?
-	[[ ! $output ]] || sed 's/^\([^#]\)/# \1/' <<<"$output"
+	[[ ! $output ]] || note "${output//$'\n'/$'\n'# }"
 	((status == 0)) || fail "faults.py $*: exit $status"
 }
 
@@ -121,16 +121,17 @@ nothing_leaks() {
 	unconfigure
 	# A scan passes over what is younger than five seconds, and only a second one is sure of the first's findings.
 	sleep 6
-	echo scan >$KMEMLEAK
+	echo scan >"$KMEMLEAK"
 	sleep 6
-	echo scan >$KMEMLEAK || { skip "kmemleak is off"; return; }
+	echo scan >"$KMEMLEAK" || { skip "kmemleak is off"; return; }
 	found=$(leaks | head -n 60)
-	[[ ! $found ]] || { sed 's/^/# /' <<<"$found"; fail "memory that nobody refers to"; }
+	[[ ! $found ]] || { note "${found//$'\n'/$'\n'# }"; fail "memory that nobody refers to"; }
 }
 
 [[ -e $DEBUG/failslab/require-start && -e $DEBUG/fail_page_alloc/require-start && -e /proc/self/fail-nth ]] ||
 	skip_all "this kernel has no fault injection (FAILSLAB, FAIL_PAGE_ALLOC, with a filter for stack traces)"
-[[ -e /sys/module/fastnat/sections/.text ]] || skip_all "fastnat is not a module here"
+load_module
+grep -q "^fastnat " /proc/modules || skip_all "fastnat is not a module here"
 [[ -f $SPEC ]] || skip_all "no specification at $SPEC"
 checkers_begin
 gateway_topology

@@ -93,12 +93,12 @@ class Maker:
         """Good ones, as (attribute, value)."""
         dice, corpus = self.dice, self.corpus.get((op.name, mode))
         members = [self.spec.attribute(op.space, name) for name in op.request[mode]]
-        if corpus and dice.often(60):
+        if corpus and dice.often(50):
             items = list(dice.choice(corpus))
-            for _ in range(dice.choice([0, 1, 1, 2])):
+            for _ in range(dice.choice([0, 1, 1, 2, 4])):
                 self.alter(items, members, state)
         else:
-            share, needed = dice.choice([0, 8, 20, 60]), self.needed.get(op.name, set())
+            share, needed = dice.choice([0, 8, 20, 40, 70]), self.needed.get(op.name, set())
             items = [(member, self.value(member, state)) for member in members
                      if dice.often(95 if member.number in needed else share)]
         kind = self.kinds.get(op.space)
@@ -128,7 +128,7 @@ class Maker:
             elif kind and op is kind.delete:
                 weights.append(6 if op.space in full else 2)
             else:
-                weights.append(2 if op.request[mode] else 1)
+                weights.append(4 if op.verb == "set" else 2 if op.request[mode] else 1)
         return self.dice.choices(self.modes, weights)[0]
 
     def next(self, state):
@@ -246,7 +246,8 @@ class Maker:
         for _ in range(dice.choice([0, 1, 1, 2, 6])):
             out[dice.randrange(len(out))] ^= 1 << dice.randrange(8)
         if dice.often(20):
-            struct.pack_into("=I", out, 0, dice.choice([0, 15, 16, 17, 19, 20, len(out) - 1, len(out) + 1, 1 << 31, dice.randrange(1 << 8)]))
+            lengths = [0, 15, 16, 17, 19, 20, len(out) - 1, len(out) + 1, 1 << 31, dice.randrange(1 << 8)]
+            struct.pack_into("=I", out, 0, dice.choice(lengths))
         if dice.often(20):
             del out[dice.randrange(len(out)) + 1:]
         return self.tame(out, genl.family)

@@ -36,5 +36,5 @@ ports_are_claimed_once() { suite fastnat_ports 2; }
 mountpoint -q /sys/kernel/debug || mount -t debugfs none /sys/kernel/debug || skip_all "no debugfs"
 [[ -d $DIR ]] || skip_all "KUnit has no debugfs (CONFIG_KUNIT_DEBUGFS)"
 [[ $(cat /sys/module/kunit/parameters/enable 2>/dev/null || echo Y) == [Y1] ]] || skip_all "kunit.enable is off"
-[[ -d /sys/module/fastnat ]] || modprobe fastnat 2>/dev/null || insmod "$HERE/../fastnat.ko"
+load_module
 tests_run

@@ -36,9 +36,10 @@ on_each() { fn --json stats | jq -c "[.node[].\"$1\"]"; }
 mode() { configure config set --numa "$1"; }
 needs_nodes() { ((NODES >= $1)) || { skip "needs $1 nodes"; return 1; }; }
 
-# flows_live_on NODE [HOME]: packets that CPUs of NODE handle make flows in the tables of HOME.
+# flows_live_on NODE [HOME [PLACE]]: packets that CPUs of NODE handle make flows in the tables of HOME,
+# which is the PLACEth of the nodes with tables, from 0.
 flows_live_on() {
-	local home=${2:-$1}
+	local home=${2:-$1} place=${3:-${2:-$1}}
 	works "flush" fn flow flush
 	steer_both "$1"
 	is "answered" "$(agent flood 5 "n$1-" "$client" - "$TARGET" 30)" 30
@@ -46,7 +47,7 @@ flows_live_on() {
 	is "flows of all" "$(counter flows)" 30
 	is "nodes named by the flows" "$(fn --json flow list | jq -c 'map(.node) | unique')" "[$home]"
 	is "nodes of the outside ports" "$(fn --json binding list |
-		jq -c "map((.\"outside-port\" / 512 | floor) % $NODES) | unique")" "[$home]"
+		jq -c "map((.\"outside-port\" / 512 | floor) % $NODES) | unique")" "[$place]"
 }
 
 # The numbers of the nodes add up to those of the namespace.

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Three NUMA nodes, the last of them without memory: its neighbour serves it. CPUs that go and
-# come back under traffic. Memory that the last node is given later.
+# come back under traffic. A fourth node that is plugged in, and memory for the third.
 #
-# vm: --numa 3 --plug
+# vm: --numa 4 --plug
 
 # shellcheck source=selftests/numa_lib.sh
 . "$(dirname "$0")/numa_lib.sh"
@@ -16,19 +16,27 @@ TESTS=(
 	local_flows_of_both_are_found
 	a_cpu_goes_and_comes_back_under_traffic
 	flows_of_a_node_without_a_cpu_expire
-	memory_is_plugged_in
+	a_node_is_plugged_in
 	a_namespace_keeps_its_nodes
 	a_new_namespace_has_the_new_node
+	a_node_far_from_all_cpus_has_no_table
 )
 
-BARE=2
+# A node with a CPU and no memory, and one that is not there.
+BARE=2 NEW=3
 
 # The monitor of the machine, see vm/run.
 plug() { # NODE MEGABYTES
 	printf 'object_add memory-backend-ram,id=p%s,size=%sM\ndevice_add pc-dimm,id=d%s,memdev=p%s,node=%s\n' "$1" "$2" "$1" "$1" "$1" >/dev/ttyS3
 }
 
-has_memory() { grep -Eq "(^|[^0-9])$1($|[^0-9])|-$1" "$NODE_DIR/has_normal_memory"; }
+has_memory() {
+	local part
+	for part in $(tr , ' ' <"$NODE_DIR/has_normal_memory"); do
+		((${part%-*} > $1 || $1 > ${part#*-})) || return 0
+	done
+	return 1
+}
 
 switch_cpu() { echo "$2" >"/sys/devices/system/cpu/cpu$1/online"; }
 
@@ -110,44 +118,61 @@ flows_of_a_node_without_a_cpu_expire() {
 	works "CPU on" switch_cpu "$cpu" 1
 }
 
-memory_is_plugged_in() {
-	[[ -e /sys/devices/system/memory ]] || { skip "the kernel cannot take more memory"; return; }
-	plug "$BARE" 256
-	comes_true "memory of node $BARE" 10 has_memory "$BARE"
+can_plug() { [[ -e /sys/firmware/acpi/hotplug/memory ]] || { skip "the kernel cannot take more memory"; return 1; }; }
+
+a_node_is_plugged_in() {
+	can_plug || return 0
+	echo online_kernel >/sys/devices/system/memory/auto_online_blocks
+	plug "$NEW" 256
+	comes_true "memory of node $NEW" 30 has_memory "$NEW" || note "monitor: $(tail -c 300 "$TMP/monitor")"
+	is "nodes" "$(cat "$NODE_DIR/online")" 0-3
 }
 
 a_namespace_keeps_its_nodes() {
-	has_memory "$BARE" || { skip "no memory was plugged in"; return; }
+	can_plug || return 0
 	is "nodes" "$(on_each id)" '[0,1]'
 	flows_live_on "$BARE" 1
 	configure config set --buckets 1024
 	flows_live_on 1
 }
 
-# Another gateway beside the first, configured only now.
+# Another gateway beside the first, configured only now. The new node is as near to the one without
+# memory as the old.
 a_new_namespace_has_the_new_node() {
-	local node
-	has_memory "$BARE" || { skip "no memory was plugged in"; return; }
+	can_plug || return 0
 	setup_ns client2 gw2 outer
 	cable "$client2" eth0 10.0.0.2/24 "$gw2" lan0 10.0.0.1/24
 	cable "$gw2" wan0 198.51.100.1/24 "$outer" eth0 198.51.100.2/24
 	route "$client2" default via 10.0.0.1
 	forwarding "$gw2"
 	apply
-	gw=$gw2 client=$client2 TARGET=198.51.100.2:53 NODES=3 LAST=2
+	gw=$gw2 client=$client2 TARGET=198.51.100.2:53 NODES=3
 	serve udp "$outer" 198.51.100.2:53
 	configure policy add masquerade --out wan0
-	is "nodes" "$(on_each id)" '[0,1,2]'
-	for node in $(every_node); do
-		flows_live_on "$node"
-	done
+	is "nodes" "$(on_each id)" "[0,1,$NEW]"
+	flows_live_on 0
+	flows_live_on 1
+	flows_live_on "$BARE" "$NEW" 2
 	sums_agree
 }
 
+# The node without memory gets its own.
+a_node_far_from_all_cpus_has_no_table() {
+	can_plug || return 0
+	plug "$BARE" 256
+	comes_true "memory of node $BARE" 30 has_memory "$BARE" || note "monitor: $(tail -c 300 "$TMP/monitor")"
+	setup_ns stranger
+	gw=$stranger
+	configure config set --numa home
+	is "nodes" "$(on_each id)" "[0,1,$BARE]"
+}
+
 [[ $(cat "$NODE_DIR/has_normal_memory") == 0-1 && $(cat "$NODE_DIR/online") == 0-2 && -c /dev/ttyS3 ]] ||
-	skip_all "needs three NUMA nodes, the last without memory, and a machine that can be asked for some"
-# The monitor's answers are not to come back to it.
+	skip_all "needs three NUMA nodes, the last without memory, and a machine that can be asked for more"
+# The monitor's answers are not to come back to it, and it takes nothing more before they are read.
 stty -F /dev/ttyS3 raw -echo
+cat /dev/ttyS3 >"$TMP/monitor" &
+JOBS+=($!)
 NODES=2 LAST=1
 numa_topology
 tests_run

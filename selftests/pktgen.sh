@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Sourced after lib.sh by tests that need flows by the ten thousand: the kernel's packet generator.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # lib.sh sets the namespaces
 
 # The common topology. The gateway routes 198.18.0.0/15 into an interface that swallows everything, and
 # believes that 10.1.0.0/16 is behind the client; all of 10.0.0.0/8 is translated to a pool there.

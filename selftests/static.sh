@@ -120,7 +120,7 @@ an_expired_one_lets_nobody_in() {
 	works "delete" del 203.0.113.5:5003
 }
 
-ended() { [[ $(fn --json binding list) != *"\"outside-port\":$1"[,}]* ]]; }
+ended() { ! values outside-port "$(fn --json binding list)" | grep -qx "$1"; }
 
 a_deleted_one_lets_nobody_in() {
 	add 10.0.0.2:4000 203.0.113.5:5004

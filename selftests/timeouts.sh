@@ -148,16 +148,16 @@ into_the_hole() {
 
 fin_and_rst_shorten_and_syn_lengthens() {
 	into_the_hole
-	segment 4020 $SYN
+	segment 4020 "$SYN"
 	between "after a SYN" "$(left 4020)" 900 1000
-	segment 4020 $ACK
-	segment 4020 $FIN
+	segment 4020 "$ACK"
+	segment 4020 "$FIN"
 	between "after a FIN" "$(left 4020)" 50 100
-	segment 4020 $ACK
+	segment 4020 "$ACK"
 	between "after one more ACK" "$(left 4020)" 50 100
-	segment 4020 $SYN
+	segment 4020 "$SYN"
 	between "after a new SYN" "$(left 4020)" 900 1000
-	segment 4020 $RST
+	segment 4020 "$RST"
 	between "after a RST" "$(left 4020)" 50 100
 	is "flows" "$(flows)" 1
 }
@@ -170,10 +170,10 @@ the_transitory_time_is_never_the_longer_one() {
 
 a_shortened_flow_really_goes() {
 	configure config set --timeout-tcp-transitory 1
-	segment 4021 $SYN
+	segment 4021 "$SYN"
 	comes_true "the one that had ended has gone" 5 gone 4020
 	between "seconds left of the other" "$(left 4021)" 900 1000
-	segment 4021 $FIN
+	segment 4021 "$FIN"
 	comes_true "it has gone" 5 gone 4021
 	is "flows" "$(flows)" 0
 }

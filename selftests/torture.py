@@ -162,6 +162,13 @@ class Torture:
             raise Wrong("\n".join(wrong))
 
     def rest(self):
+        """Before that some flows are made, so that there is something to look at."""
+        gateway = self.gateway("wild")
+        for _ in range(3):
+            gateway.ask("config-set", {"max-flows": 200000, "max-bindings": 200000, "timeout-udp": 60, "buckets": 0})
+            address("wan0", "192.0.2.1", 24, True)
+            Meddler(self.spec, False).base()
+            self.storm_.work(0.5)
         self.storm_.rest()
 
     def books(self):

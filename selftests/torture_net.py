@@ -89,7 +89,8 @@ class Gateway:
             self.done += 1
             return answer.entries
         name = errno.errorcode.get(answer.code, str(answer.code))
-        if answer.code == errno.ENOENT and not answer.words:
+        # There is no such family, or no list of a module that is about to go.
+        if name in ("ENOENT", "EPROTONOSUPPORT") and not answer.words:
             self.close()
         elif name not in may:
             raise Wrong(f"{op} {values}: {name} {answer.words!r}")

@@ -63,7 +63,7 @@ def many(reins, client):
                     dst, dport = f"203.0.113.{dice.randrange(8)}", dice.randrange(1024, 1152)
             packet = udp(src, sport, dst, dport, sealed(src, sport, dst, dport))
             sent += quietly(out.sendto, packet, (dst, 0)) is not None
-        for server in SERVERS:
+        for server in SERVERS * 2:
             sent += BURST * (quietly(burst.sendto, bytes(32 * BURST), (server, DISCARD)) is not None)
         if dice.randrange(4) == 0:
             body = struct.pack("!BBHHH", 8, 0, 0, dice.randrange(512), 1)
@@ -217,7 +217,7 @@ def protected(reins, client, server):
         for sock in socks:
             sock.send(b"%d" % sock.fileno())
         caller.sendto(b"call", ("203.0.113.9", 5004))
-        for _ in range(4):
+        for _ in range(12):
             burst.sendto(bytes(32 * BURST), (SERVERS[2], DISCARD))
         while readable([echo], 0.01 if not answers else 0):
             data, peer = echo.recvfrom(2048)

@@ -91,9 +91,9 @@ pub struct Grain(u32);
 impl Grain {
     /// The finest grain of at least `ticks` ticks, up to 65536.
     pub const fn at_least(ticks: u32) -> Self {
-        let mut shift = 0;
+        let mut shift: u32 = 0;
         while shift < 16 && 1 << shift < ticks {
-            shift += 1;
+            shift = shift.wrapping_add(1);
         }
         // INVARIANT: The loop ends at 16.
         Self(shift)

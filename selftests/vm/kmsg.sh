@@ -3,7 +3,7 @@
 # shellcheck shell=bash
 
 KMSG_BAD='WARNING: |BUG: |BUG at |Oops|KASAN|UBSAN|general protection|INFO: (task|rcu|trying|possible)|refcount_t|unregister_netdevice|suspicious RCU|Call Trace|panicked at|blocked for more|soft lockup|detected stall|suspected memory leak|leaked|Objects remaining|ODEBUG|locking correctness validator|held lock|ref_tracker'
-KMSG_ALLOWED_TAINT=$((1 << 12 | 1 << 13)) # out of tree, unsigned
+KMSG_ALLOWED_TAINT=$((1 << 12 | 1 << 13 | 1 << 18)) # out of tree, unsigned, KUnit has run
 
 kmsg_mark() {
 	KMSG_TAINT=$(cat /proc/sys/kernel/tainted)

@@ -23,17 +23,20 @@ machine() {
 	*) if [[ $icount == yes ]]; then args+=(-accel "tcg,thread=single" -icount "shift=0,sleep=off" -cpu max); smp=1
 	   else args+=(-accel "tcg,thread=multi" -cpu max); fi ;;
 	esac
-	local node full=$numa cpus more=''
-	# The guest of --plug may take another 1 GiB.
-	[[ $plug == no ]] || { full=$((numa - 1)) more=M,slots=4,maxmem=$((mem + 1024))M; }
-	((smp >= numa)) || smp=$numa
+	local node part full=$numa staffed=$numa plugs=''
+	[[ $plug == no ]] || { full=$((numa - 2)) staffed=$((numa - 1)) plugs=M,slots=4,maxmem=$((mem + 1024))M; }
+	((smp >= staffed)) || smp=$staffed
 	mem=$((mem / full * full))
-	args+=(-m "$mem$more" -smp "$smp")
+	args+=(-m "$mem$plugs" -smp "$smp")
 	((numa > 1)) || return 0
 	for ((node = 0; node < numa; node++)); do
-		cpus=$((node * smp / numa))-$(((node + 1) * smp / numa - 1))
-		((node < full)) || { args+=(-numa "node,nodeid=$node,cpus=$cpus"); continue; }
-		args+=(-object "memory-backend-ram,id=m$node,size=$((mem / full))M" -numa "node,nodeid=$node,memdev=m$node,cpus=$cpus")
+		part=node,nodeid=$node
+		((node >= staffed)) || part+=,cpus=$((node * smp / staffed))-$(((node + 1) * smp / staffed - 1))
+		if ((node < full)); then
+			args+=(-object "memory-backend-ram,id=m$node,size=$((mem / full))M")
+			part+=,memdev=m$node
+		fi
+		args+=(-numa "$part")
 	done
 	distances
 }
@@ -56,6 +59,45 @@ monitor() {
 		-serial "unix:$work/monitor")
 }
 
+# What an emulated processor counts is the host's counter. A slow kernel on a busy host gets its rate wrong,
+# once by a factor of 24, and then all its clocks are; so it is told.
+counter_rate() {
+	local memory
+	memory=$CACHE/tsc-$(uname -r)
+	[[ $accel == tcg && $icount == no ]] || return 0
+	if [[ ! -s $memory ]]; then
+		# shellcheck disable=SC2016 # C
+		"$rig/in-sysroot" bash -c 'gcc -O -x c -o "$1" - && "$1"' gcc "$work/rate" >"$memory.$$" <<-'C' || true
+			#include <stdio.h>
+			#include <time.h>
+			#include <unistd.h>
+			#include <x86intrin.h>
+			/* Milliseconds and the counter, at the same moment even on a busy host. */
+			static double sample(unsigned long long *count)
+			{
+				struct timespec t, u;
+				do {
+					clock_gettime(CLOCK_MONOTONIC_RAW, &t);
+					*count = __rdtsc();
+					clock_gettime(CLOCK_MONOTONIC_RAW, &u);
+				} while (u.tv_sec != t.tv_sec || u.tv_nsec - t.tv_nsec > 5000);
+				return t.tv_sec * 1e3 + t.tv_nsec / 1e6;
+			}
+			int main(void)
+			{
+				unsigned long long first, last;
+				double begin = sample(&first);
+				usleep(500000);
+				double end = sample(&last);
+				printf("%.0f\n", (last - first) / (end - begin));
+				return 0;
+			}
+		C
+		mv "$memory.$$" "$memory"
+	fi
+	[[ ! -s $memory ]] || echo "tsc_early_khz=$(cat "$memory")"
+}
+
 start_qemu() {
 	local args=()
 	[[ -n $accel ]] || accel=$(choose_accel)
@@ -64,7 +106,7 @@ start_qemu() {
 	args+=(-nodefaults -no-user-config -display none -no-reboot
 		-serial "file:$work/console" -chardev stdio,id=out,signal=off -serial chardev:out -serial "file:$work/result"
 		-kernel "$kernel/vmlinuz" -initrd "$work/initrd"
-		-append "console=ttyS0 $arguments random.trust_cpu=on mitigations=off tsc=nowatchdog watchdog_thresh=60")
+		-append "console=ttyS0 $arguments $(counter_rate) random.trust_cpu=on mitigations=off tsc=nowatchdog watchdog_thresh=60")
 	monitor
 	"$rig/in-sysroot" qemu-system-x86_64 "${args[@]}" </dev/null 2>"$work/machine" &
 	guest=$!

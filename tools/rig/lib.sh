@@ -14,6 +14,7 @@ STEPS=${STEPS:-1}
 die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
 
 # One builder at a time; the others wait and then find the work done. What takes long has a lock of its own.
+# shellcheck disable=SC2120 # or none
 lock() { # [NAME]
 	mkdir -p "$CACHE/log"
 	exec 9>"$CACHE/lock${1:+-$1}"

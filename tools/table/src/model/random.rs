@@ -14,15 +14,20 @@ pub(crate) fn seed(seed: u64) {
     STATE.set(seed.wrapping_mul(2).wrapping_add(1));
 }
 
+/// The next state, and the random number that goes with it: splitmix64.
+pub(crate) fn mix(state: u64) -> (u64, u64) {
+    let sum = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mix = (sum ^ (sum >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mix = (mix ^ (mix >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (sum, mix ^ (mix >> 31))
+}
+
 /// A random number.
 pub(crate) fn next() -> u64 {
-    // splitmix64
     STATE.with(|state| {
-        let sum = state.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
-        state.set(sum);
-        let mix = (sum ^ (sum >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mix = (mix ^ (mix >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mix ^ (mix >> 31)
+        let (next, number) = mix(state.get());
+        state.set(next);
+        number
     })
 }
 

@@ -14,6 +14,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// One of this many points is where a thread of a stress gives way.
 const STUMBLE: u64 = 64;
+/// One of this many is where a random order does not go on with the same thread.
+const RARELY: u64 = 24;
 
 thread_local! {
     static BATON: RefCell<Option<(Arc<Baton>, usize)>> = const { RefCell::new(None) };
@@ -61,9 +63,33 @@ struct Run {
     threads: Vec<State>,
     /// Interruptions that are left.
     budget: usize,
-    script: Vec<usize>,
+    script: Script,
     /// What was chosen, out of how many, at each step.
     choices: Vec<(usize, usize)>,
+}
+
+/// How to choose.
+enum Script {
+    /// So, and where that ends the first: the thread goes on that runs.
+    Given(Vec<usize>),
+    /// By chance, with a seed; the first mostly.
+    Random(u64),
+}
+
+impl Script {
+    fn choose(&mut self, step: usize, of: usize) -> usize {
+        match self {
+            Self::Given(choices) => choices.get(step).copied().unwrap_or(0),
+            Self::Random(state) => {
+                let (seed, number) = random::mix(*state);
+                *state = seed;
+                match number % RARELY {
+                    0 => (number / RARELY) as usize % of,
+                    _ => 0,
+                }
+            }
+        }
+    }
 }
 
 impl Run {
@@ -89,7 +115,7 @@ impl Run {
             0 | 1 => 0,
             of => {
                 let step = self.choices.len();
-                let choice = self.script.get(step).copied().unwrap_or(0);
+                let choice = self.script.choose(step, of);
                 self.choices.push((choice, of));
                 choice
             }
@@ -143,25 +169,27 @@ pub(crate) struct Scenario {
 }
 
 /// Runs the scenario, made anew each time, in every order with up to `interruptions`, but not more
-/// than `most` times; returns how often.
-pub(crate) fn explore(
-    interruptions: usize,
-    most: usize,
-    scenario: impl Fn() -> Scenario,
-) -> usize {
+/// than `most` times; if that is not enough, as often again in random orders. Returns how often.
+/// With FASTNAT_ORDERS=all `most` does not count.
+pub(crate) fn explore(interruptions: usize, most: usize, scenario: impl Fn() -> Scenario) -> usize {
+    let all = std::env::var("FASTNAT_ORDERS").is_ok_and(|value| value == "all");
+    let most = if all { usize::MAX } else { most };
     let mut script = Vec::new();
     for count in 1..=most {
-        let choices = run_once(interruptions, script, scenario());
+        let choices = run_once(interruptions, Script::Given(script), scenario());
         let Some(last) = choices.iter().rposition(|(choice, of)| choice + 1 < *of) else {
             return count;
         };
         script = choices[..=last].iter().map(|(choice, _)| *choice).collect();
         script[last] += 1;
     }
-    most
+    for seed in 0..most as u64 {
+        run_once(interruptions, Script::Random(seed << 32), scenario());
+    }
+    most.saturating_mul(2)
 }
 
-fn run_once(budget: usize, script: Vec<usize>, scenario: Scenario) -> Vec<(usize, usize)> {
+fn run_once(budget: usize, script: Script, scenario: Scenario) -> Vec<(usize, usize)> {
     let baton = Arc::new(Baton {
         run: Mutex::new(Run {
             turn: 0,
@@ -184,10 +212,18 @@ fn run_once(budget: usize, script: Vec<usize>, scenario: Scenario) -> Vec<(usize
             result
         })
     };
-    let threads: Vec<_> = scenario.threads.into_iter().enumerate().map(begin).collect();
-    let results: Vec<_> = threads.into_iter().map(|one| one.join().expect("caught")).collect();
+    let threads: Vec<_> = scenario
+        .threads
+        .into_iter()
+        .enumerate()
+        .map(begin)
+        .collect();
+    let results: Vec<_> = threads
+        .into_iter()
+        .map(|one| one.join().expect("caught"))
+        .collect();
     let choices = std::mem::take(&mut baton.run().choices);
-    for failure in results.into_iter().filter_map(Result::err) {
+    if let Some(failure) = results.into_iter().find_map(Result::err) {
         eprintln!("in the order {choices:?}");
         std::panic::resume_unwind(failure);
     }

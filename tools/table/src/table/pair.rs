@@ -2,10 +2,10 @@
 
 //! Objects with two entries in one table, as flows and bindings are.
 
+use super::hash::{Entry, Link, Shape, Table};
 use crate::model::alloc::{Alive, KBox, GFP_KERNEL};
 use crate::model::{rcu, schedule};
 use crate::nat::hash::{siphash13, Hashed, Key};
-use super::hash::{Entry, Link, Shape, Table};
 
 /// A number, hashed like all keys.
 #[derive(Copy, Clone, Debug)]
@@ -56,7 +56,7 @@ pub(crate) struct Pair([Side; 2]);
 
 /// The number of the second entry of the object with this number.
 pub(crate) fn second(number: u64) -> u64 {
-    number | 1 << 63
+    number | (1 << 63)
 }
 
 impl Pair {
@@ -88,7 +88,10 @@ pub(crate) fn insert(table: &Table<Side>, number: u64) {
             locked.a.link(a);
         }
     });
-    assert!(has(table, number), "{number} is not there after it was linked");
+    assert!(
+        has(table, number),
+        "{number} is not there after it was linked"
+    );
 }
 
 /// Unlinks an object, which is there, and leaves its memory to RCU.
@@ -108,7 +111,10 @@ pub(crate) fn remove(table: &Table<Side>, number: u64) {
         // The first entry begins where the object does.
         std::ptr::from_ref(a) as usize
     });
-    assert!(!has(table, number), "{number} is there after it was unlinked");
+    assert!(
+        !has(table, number),
+        "{number} is there after it was unlinked"
+    );
     // SAFETY: From a box, in `insert`; unlinked just now, and readers have a grace period.
     rcu::free_later(move || drop(unsafe { KBox::from_raw(raw as *mut Pair) }));
 }

@@ -2,18 +2,20 @@
 
 //! Small cases, in all orders with a few interruptions.
 
-use crate::table::pair::{self, Number, Side};
-use crate::table::single;
 use crate::model::schedule::{explore, Scenario};
 use crate::model::{random, rcu, World};
 use crate::table::hash::{Cursor, Entry, Progress, Table};
+use crate::table::pair::{self, Number, Side};
+use crate::table::single;
 use std::sync::Arc;
 
 /// A table of so many buckets with these objects.
 fn table(buckets: usize, numbers: &[u64], seed: u64) -> Arc<Table<Side>> {
     random::seed(seed);
     let table = Arc::new(Table::new(buckets, 0).expect("memory"));
-    numbers.iter().for_each(|number| pair::insert(&table, *number));
+    numbers
+        .iter()
+        .for_each(|number| pair::insert(&table, *number));
     table
 }
 
@@ -25,7 +27,9 @@ fn move_to(table: &Arc<Table<Side>>, buckets: usize) -> Box<dyn FnOnce() + Send>
 }
 
 fn empty(table: &Table<Side>, numbers: &[u64]) {
-    numbers.iter().for_each(|number| pair::remove(table, *number));
+    numbers
+        .iter()
+        .for_each(|number| pair::remove(table, *number));
     rcu::barrier();
 }
 
@@ -34,7 +38,7 @@ fn empty(table: &Table<Side>, numbers: &[u64]) {
 fn find_while_entries_move() {
     let _world = World::begin(0);
     for (from, to) in [(1, 2), (2, 1), (2, 2)] {
-        let runs = explore(2, 3000, || {
+        let runs = explore(2, 4000, || {
             let table = table(from, &[1, 2], 7);
             let find = |number| -> Box<dyn FnOnce() + Send> {
                 let table = table.clone();
@@ -54,7 +58,7 @@ fn find_while_entries_move() {
 fn insert_and_remove_while_entries_move() {
     let _world = World::begin(0);
     for (seed, from, to) in [(1, 1, 2), (2, 2, 1), (3, 2, 2), (4, 2, 2)] {
-        let runs = explore(2, 2000, || {
+        let runs = explore(2, 1500, || {
             let table = table(from, &[1, 2], seed);
             let (insert, remove) = (table.clone(), table.clone());
             Scenario {
@@ -75,7 +79,7 @@ fn insert_and_remove_while_entries_move() {
 fn walk_while_entries_move() {
     let _world = World::begin(0);
     for (from, to) in [(1, 2), (2, 1), (2, 2)] {
-        let runs = explore(2, 3000, || {
+        let runs = explore(2, 4000, || {
             let table = table(from, &[0, 1, 2], 5);
             let walked = table.clone();
             let walk = move || {
@@ -103,7 +107,7 @@ fn walk_while_entries_move() {
 fn one_lock_while_entries_move() {
     let _world = World::begin(0);
     for (seed, from, to) in [(1, 1, 2), (2, 2, 1), (3, 2, 2)] {
-        let runs = explore(2, 2000, || {
+        let runs = explore(2, 4000, || {
             random::seed(seed);
             let table = Arc::new(Table::new(from, 0).expect("memory"));
             single::insert(&table, Number(1));

@@ -24,7 +24,11 @@ fn tuples() -> impl Iterator<Item = Tuple<V4>> {
             port: Be16::from_host(port),
         };
         let port = (number % 50000) as u16 + 1024;
-        Tuple::new(UDP, end(0x0a00_0000 + number / 50000, port), end(0xc000_0201, 53))
+        Tuple::new(
+            UDP,
+            end(0x0a00_0000 + number / 50000, port),
+            end(0xc000_0201, 53),
+        )
     })
 }
 
@@ -49,7 +53,9 @@ fn jenkins(tuple: &Tuple<V4>) -> u64 {
 }
 
 fn fill(table: &Tuples, tuples: &[Tuple<V4>]) -> u32 {
-    tuples.iter().for_each(|tuple| single::insert(table, *tuple));
+    tuples
+        .iter()
+        .for_each(|tuple| single::insert(table, *tuple));
     table.shape().longest
 }
 

@@ -18,7 +18,8 @@ fn cases(cases: u32) -> ProptestConfig {
 
 /// Ticks that are often near a seam: of the clock, of a grain, of a turn.
 fn ticks() -> impl Strategy<Value = u32> {
-    let near = |seam: u32| (0u32..2000).prop_map(move |off| seam.wrapping_add(off).wrapping_sub(1000));
+    let near =
+        |seam: u32| (0u32..2000).prop_map(move |off| seam.wrapping_add(off).wrapping_sub(1000));
     prop_oneof![
         any::<u32>(),
         near(0),

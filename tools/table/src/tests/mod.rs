@@ -11,14 +11,20 @@ mod wheel_stress;
 
 use std::time::{Duration, Instant};
 
-/// How long a stress lasts: FASTNAT_STRESS seconds, or a few.
-fn stress_time() -> Duration {
+/// Whether a stress is to go on: for FASTNAT_STRESS seconds, or two, and until there has been
+/// enough of it, unless that takes for ever.
+fn clock<'a>(
+    enough: impl Fn() -> bool + Copy + Send + Sync + 'a,
+) -> impl Fn() -> bool + Copy + Send + Sync + 'a {
     let seconds = std::env::var("FASTNAT_STRESS").ok();
-    Duration::from_secs(seconds.and_then(|text| text.parse().ok()).unwrap_or(3))
-}
-
-/// Is there time left?
-fn clock() -> impl Fn() -> bool + Copy + Send + Sync {
-    let end = Instant::now() + stress_time();
-    move || Instant::now() < end
+    let seconds = seconds.and_then(|text| text.parse().ok()).unwrap_or(2);
+    let begin = Instant::now();
+    let (end, latest) = (
+        begin + Duration::from_secs(seconds),
+        begin + Duration::from_secs(seconds + 60),
+    );
+    move || {
+        let now = Instant::now();
+        now < end || (now < latest && !enough())
+    }
 }

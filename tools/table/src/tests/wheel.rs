@@ -67,9 +67,13 @@ impl<'a> Model<'a> {
         for (object, since) in self.all.iter().zip(&self.waits) {
             let Some(since) = since else { continue };
             let next = time::grain().begin(crate::nat::time::Instant(*since)).0;
-            let late = not_after(object.deadline().0, now)
-                && not_after(next.wrapping_add(GRAIN), now);
-            assert!(!late, "{:?} is still not seen at {now:?}", object.deadline());
+            let late =
+                not_after(object.deadline().0, now) && not_after(next.wrapping_add(GRAIN), now);
+            assert!(
+                !late,
+                "{:?} is still not seen at {now:?}",
+                object.deadline()
+            );
         }
     }
 
@@ -91,7 +95,10 @@ fn live_through(begin: u32, time_to_live: u32, steps: usize, step: impl Fn() -> 
         .collect();
     let mut model = Model::new(&wheel, &all);
     for round in 0..steps {
-        if let Some(late) = (round % 2 == 0).then_some(round / 2).filter(|late| *late < 400) {
+        if let Some(late) = (round % 2 == 0)
+            .then_some(round / 2)
+            .filter(|late| *late < 400)
+        {
             all[late].bring_forward(within(time_to_live));
             model.arm(late);
         }
@@ -125,20 +132,36 @@ fn all_are_seen_by_a_late_keeper() {
 /// Now and then the clock jumps: the machine stood still.
 #[test]
 fn all_are_seen_after_the_clock_jumped() {
-    live_through(u32::MAX - 20 * TURN, 6 * TURN, 1500, || {
-        match random::below(20) {
+    live_through(
+        u32::MAX - 20 * TURN,
+        6 * TURN,
+        1500,
+        || match random::below(20) {
             0 => random::below(u64::from(4 * TURN)) as u32,
             1 => TURN - GRAIN + random::below(3 * u64::from(GRAIN)) as u32,
             _ => random::below(300) as u32,
-        }
-    });
+        },
+    );
 }
 
 /// After the keeper has slept, however long, what is made then is seen in time.
 #[test]
 fn a_long_sleep_does_no_harm() {
-    let lengths = [GRAIN, 10 * GRAIN, TURN - GRAIN, TURN, TURN + GRAIN, 10 * TURN];
-    let longer = [1 << 30, (1 << 31) - 1, 1 << 31, (1 << 31) + 5 * TURN, u32::MAX - 10 * TURN];
+    let lengths = [
+        GRAIN,
+        10 * GRAIN,
+        TURN - GRAIN,
+        TURN,
+        TURN + GRAIN,
+        10 * TURN,
+    ];
+    let longer = [
+        1 << 30,
+        (1 << 31) - 1,
+        1 << 31,
+        (1 << 31) + 5 * TURN,
+        u32::MAX - 10 * TURN,
+    ];
     for sleep in lengths.into_iter().chain(longer) {
         let _world = World::begin(1000);
         let wheel = Wheel::new(0).expect("memory");
