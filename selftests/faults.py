@@ -66,7 +66,8 @@ def prepare(needed, spared=(0, 0)):
 
 
 def off():
-    for name, value in (("probability", 0), ("cache-filter", "N"), ("require-start", "0x0"), ("require-end", hex((1 << 64) - 1)), ("reject-start", "0x0"), ("reject-end", "0x0"),
+    for name, value in (("probability", 0), ("cache-filter", "N"), ("require-start", "0x0"), ("require-end", hex((1 << 64) - 1)),
+                        ("reject-start", "0x0"), ("reject-end", "0x0"),
                         ("ignore-gfp-wait", "Y"), ("ignore-gfp-highmem", "Y"), ("min-order", 1), ("times", 1), ("verbose", 2)):
         setting(name, value)
 

@@ -62,7 +62,7 @@ class Maker:
         known, seen = self.known(attribute, state), self.spec.seen.get(attribute.like)
         if known and self.dice.often(80):
             return self.dice.choice(known)
-        if seen and self.dice.often(25):
+        if seen and self.dice.often(40):
             return self.dice.choice(seen)
         if attribute.type in NUMBERS:
             return attribute.pack(self.number(attribute))
@@ -98,7 +98,7 @@ class Maker:
             for _ in range(dice.choice([0, 1, 1, 2, 4])):
                 self.alter(items, members, state)
         else:
-            share, needed = dice.choice([0, 8, 20, 40, 70]), self.needed.get(op.name, set())
+            share, needed = dice.choice([0, 8, 20, 50]), self.needed.get(op.name, set())
             items = [(member, self.value(member, state)) for member in members
                      if dice.often(95 if member.number in needed else share)]
         kind = self.kinds.get(op.space)
@@ -172,14 +172,14 @@ class Maker:
             self.needed.setdefault(op.name, set()).add(member.number)
             if dice.often(90):
                 self.retry = op, mode, items + [(member, self.value(member, self.state))]
-        elif answer.offset is not None and items and dice.often(85):
+        elif answer.offset is not None and items and dice.often(93):
             at, kept = 16 + 4, []
             for member, value in items:
                 blamed = at <= answer.offset < at + 4 + len(value)
                 at += (4 + len(value) + 3) & ~3
-                if not blamed:
+                if not blamed and dice.often(90):  # the fault may be in how two of them go together
                     kept.append((member, value))
-                elif dice.often(50):
+                elif dice.often(40):
                     kept.append((member, self.value(member, self.state)))
             self.retry = op, mode, kept
 

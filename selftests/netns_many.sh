@@ -18,7 +18,7 @@ TESTS=(
 	the_module_can_go
 )
 
-COUNT=$((300 / SLOW)) CONFIGURED=$((48 / SLOW))
+COUNT=$((200 / SLOW)) CONFIGURED=$((32 / SLOW))
 PREFIX=fastnat-many-$$-
 
 # What may have grown with the namespaces. Slabs that are empty do not count.

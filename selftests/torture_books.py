@@ -144,13 +144,15 @@ def by_inside(books, gateway):
 
 
 def by_outside(books, client, server):
-    """What a server sends to the outside arrives at the inside."""
+    """What a server sends to the outside arrives at the inside. (While the gateway had no address outside, what
+    servers sent there went back to them, translated: nobody waits for that.)"""
     enter(client)
     back = inet(socket.SOCK_RAW, proto=socket.IPPROTO_UDP)
     back.setsockopt(socket.SOL_SOCKET, 33, 1 << 22)  # SO_RCVBUFFORCE
     enter(server)
     knock = inet(socket.SOCK_RAW, proto=socket.IPPROTO_RAW)
-    bindings = [binding for binding in books.lists["binding-get"] if binding["proto"] == 17 and end(binding, "outside") != ("192.0.2.1", TWICE)]
+    bindings = [binding for binding in books.lists["binding-get"] if binding["proto"] == 17
+                and end(binding, "outside") != ("192.0.2.1", TWICE) and binding["inside-addr"].startswith("10.0.0.")]
     wanted = {(end(binding, "inside"), b"%s:%d" % (end(binding, "outside")[0].encode(), end(binding, "outside")[1])): binding for binding in bindings[:300]}
     for _ in range(3):
         for _, text in wanted:

@@ -109,13 +109,19 @@ impl<T: Timed> Wheel<T> {
     /// Puts an idle object where it is looked at when `deadline` has passed, or a turn from now.
     /// Nothing happens if it was retired.
     pub(crate) fn arm(&self, object: &T, deadline: Deadline) {
-        let number = Self::slot_for(deadline);
-        let Some(slot) = self.slots.get(number as usize) else {
-            return;
-        };
-        let _lock = slot.lock.lock();
-        if object.timer().turn(IDLE, number) {
-            slot.push(object, self.pass.load(Ordering::Relaxed));
+        loop {
+            let number = Self::slot_for(deadline);
+            let Some(slot) = self.slots.get(number as usize) else {
+                return;
+            };
+            let _lock = slot.lock.lock();
+            // Before the lock was had the wheel may have passed the slot.
+            if Self::slot_for(deadline) == number {
+                if object.timer().turn(IDLE, number) {
+                    slot.push(object, self.pass.load(Ordering::Relaxed));
+                }
+                return;
+            }
         }
     }
 
