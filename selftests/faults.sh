@@ -3,7 +3,8 @@
 #
 # No memory: each allocation of the module is made to fail in turn. What was asked for is refused
 # with a message and changes nothing, or is done all the same; packets are dropped and counted, and
-# the flows that are there go on. Whether memory leaked is for the VM to say (vm/checkers.sh). Needs a kernel with fault injection, as the debug kernels are.
+# the flows that are there go on. Whether memory leaked is for the VM to say (vm/checkers.sh). Needs a
+# kernel with fault injection, as the debug kernels are.
 #
 #   client            gw                      server
 #   eth0 ---------- lan0  wan0 ---------------- eth0

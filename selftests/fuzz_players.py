@@ -11,6 +11,7 @@ from fuzz_model import Model, Violation
 from fuzz_spec import ACK, DUMP, DUMP_INTR, HEADERS, REQUEST, Genl, messages, places
 
 STUCK = 60  # seconds; a request sleeps for a grace period or two
+LATE = 5  # seconds within which an event has to follow those that overtook it
 VERBOSE = "FUZZ_VERBOSE" in os.environ  # each request before it is sent, for guests that die
 
 
@@ -50,7 +51,7 @@ class Player:
         self.model = Model(spec)
         self.maker = Maker(spec, self.model.kinds, dice)
         self.genl = Genl(spec, netns)
-        self.state, self.number, self.events, self.recent = {}, 0, 0, deque(maxlen=8)
+        self.state, self.number, self.events, self.late, self.recent = {}, 0, 0, 0, deque(maxlen=8)
         self.sums, self.codes = Counter(), Counter()
         self.watch = Watch(stuck or self.report)
 
@@ -111,7 +112,7 @@ class Player:
         return (f"{self.number} requests; accepted of " + ", ".join(
             f"{name} {self.sums[name, True]}/{self.sums[name, True] + self.sums[name, False]}" for name in names)
             + "; answers: " + ", ".join(f"{code} {count}" for code, count in self.codes.most_common())
-            + f"; events: {self.events}")
+            + f"; events: {self.events}, {self.late} of them out of order")
 
 
 class Alone(Player):
@@ -119,7 +120,7 @@ class Alone(Player):
 
     def __init__(self, *args):
         super().__init__(*args)
-        self.listener, self.last = Genl(self.spec, self.netns), {}
+        self.listener, self.last, self.missing = Genl(self.spec, self.netns), {}, {}
 
     def begin(self):
         if sorted(self.spec.group_numbers) != sorted(self.spec.groups):
@@ -207,17 +208,29 @@ class Alone(Player):
         self.watch.done()
 
     def listen(self):
+        now = time.monotonic()
         try:
             for _, flags, _, body in self.listener.drain():
                 op, values = self.spec.answer(flags, body)
-                number = values.get("seq")
-                if number is not None and number != self.last.get(op.group, number - 1) + 1 & 0xFFFFFFFF:
-                    raise Violation(f"{op.name} has number {number} after {self.last[op.group]}")
-                self.last[op.group], self.events = number, self.events + 1
+                self.events += 1
+                if "seq" in values:
+                    self.numbered(op.group, values["seq"], now)
         except OSError as error:
             if error.errno != errno.ENOBUFS:
                 raise
-            self.last = {}
+            self.last, self.missing = {}, {}
+        if self.missing and now > min(self.missing.values()) + LATE:
+            raise Violation(f"events that never came: {sorted(self.missing)}")
+
+    def numbered(self, group, number, now):
+        """Events of two processors may overtake each other, but none may be missing."""
+        last = self.last.get(group, number - 1)
+        if self.missing.pop((group, number), None):
+            self.late += 1
+        elif number <= last:
+            raise Violation(f"event {number} of {group} comes after {last}")
+        self.missing.update({(group, between): now for between in range(last + 1, number)})
+        self.last[group] = max(last, number)
 
     def play(self, seconds):
         end = time.monotonic() + seconds

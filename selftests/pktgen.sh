@@ -38,9 +38,13 @@ blast() {
 		set_all kpktgend_0 rem_device_all "add_device eth0"
 		set_all eth0 "$@"
 		echo start >pgctrl
-		[[ $(<eth0) =~ ([0-9]+)pps ]] && echo "${BASH_REMATCH[1]}"
+		# That waits for the end, unless the machine is so busy that there has not been a beginning.
+		for ((i = 0; i < 600; i++)); do
+			[[ ! $(<eth0) =~ ([0-9]+)pps ]] || { echo "${BASH_REMATCH[1]}"; break; }
+			sleep 0.1
+		done
 		echo rem_device_all >kpktgend_0' blast \
 		"count $1" "delay 0" "clone_skb 0" "pkt_size 60" "dst_mac $LAN_MAC" "dst 198.18.0.1" \
 		"src_min 10.1.0.1" "src_max 10.1.0.13" "udp_src_min 10000" "udp_src_max 26381" \
-		"udp_dst_min 9" "udp_dst_max 9" "${@:2}" 2>&1 || fail "pktgen"
+		"udp_dst_min 9" "udp_dst_max 9" "${@:2}" || fail "pktgen" >&2
 }

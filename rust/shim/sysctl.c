@@ -25,7 +25,7 @@ static int fastnat_sysctl_read(const struct ctl_table *ctl, int write,
 			       void *buffer, size_t *lenp, loff_t *ppos)
 {
 	unsigned int value = fastnat_rs_sysctl(ctl->extra1, (unsigned long)ctl->extra2);
-	struct ctl_table number = { .data = &value, .maxlen = sizeof(value) };
+	const struct ctl_table number = { .data = &value, .maxlen = sizeof(value) };
 
 	return proc_douintvec(&number, write, buffer, lenp, ppos);
 }

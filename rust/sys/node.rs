@@ -22,17 +22,25 @@ impl Nodes {
         for id in list(ffi::fastnat_shim_next_node) {
             memory.push(id, GFP_KERNEL)?;
         }
-        let mut ids = KVec::new();
+        let mut used = KVec::from_elem(false, memory.len(), GFP_KERNEL)?;
         for node in cpus().map(of_cpu) {
-            let nearest = nearest(node, &memory).and_then(|place| memory.get(place));
-            if let Some(id) = nearest.filter(|id| !ids.contains(*id) && ids.len() < CHUNKS) {
-                ids.push(*id, GFP_KERNEL)?;
+            let place = nearest(node, &memory);
+            if let Some(used) = place.and_then(|place| used.get_mut(place)) {
+                *used = true;
             }
+        }
+        let mut ids = KVec::new();
+        for (id, _) in memory
+            .iter()
+            .zip(&used)
+            .filter(|(_, used)| **used)
+            .take(CHUNKS)
+        {
+            ids.push(*id, GFP_KERNEL)?;
         }
         if ids.is_empty() {
             ids.push(*memory.first().ok_or(ENODEV)?, GFP_KERNEL)?;
         }
-        ids.sort_unstable();
         let mut places = KVec::new();
         // SAFETY: No requirements.
         for id in 0..unsafe { ffi::fastnat_shim_node_ids() } {
