@@ -62,7 +62,7 @@ class Maker:
         known, seen = self.known(attribute, state), self.spec.seen.get(attribute.like)
         if known and self.dice.often(80):
             return self.dice.choice(known)
-        if seen and self.dice.often(40):
+        if seen and self.dice.often(15 if attribute.type in NUMBERS else 40):
             return self.dice.choice(seen)
         if attribute.type in NUMBERS:
             return attribute.pack(self.number(attribute))
@@ -91,10 +91,10 @@ class Maker:
 
     def items(self, op, mode, state):
         """Good ones, as (attribute, value)."""
-        dice, corpus = self.dice, self.corpus.get((op.name, mode))
+        dice, before = self.dice, self.accepted(op, mode)
         members = [self.spec.attribute(op.space, name) for name in op.request[mode]]
-        if corpus and dice.often(50):
-            items = list(dice.choice(corpus))
+        if before and dice.often(50):
+            items = list(before)
             for _ in range(dice.choice([0, 1, 1, 2, 4])):
                 self.alter(items, members, state)
         else:
@@ -108,6 +108,11 @@ class Maker:
             while member.multi and dice.often(40) and len(items) < 40:
                 items.append((member, self.value(member, state)))
         return items
+
+    def accepted(self, op, mode):
+        """A request that was accepted, or None; what is easily accepted does not crowd out the rest."""
+        kept = self.corpus.get((op.name, mode))
+        return kept and self.dice.choice(self.dice.choice(list(kept.values())))
 
     def alter(self, items, members, state):
         if not members:
@@ -162,10 +167,11 @@ class Maker:
             return
         (op, mode, items), dice = self.request, self.dice
         if not answer.code:
-            kept = self.corpus.setdefault((op.name, mode), [])
+            choices = tuple(item for item in items if item[0].names)
+            kept = self.corpus.setdefault((op.name, mode), {}).setdefault(choices, [])
             kept.append(items)
-            if len(kept) > 24:
-                kept.pop(dice.randrange(24))
+            if len(kept) > 8:
+                kept.pop(dice.randrange(8))
         elif answer.missing is not None and answer.missing in self.spec.sets[op.space]:
             member = self.spec.sets[op.space][answer.missing]
             # Asked for by every request of the operation, or only by some: half of the time will do.
@@ -177,8 +183,9 @@ class Maker:
             for member, value in items:
                 blamed = at <= answer.offset < at + 4 + len(value)
                 at += (4 + len(value) + 3) & ~3
-                if not blamed and dice.often(90):  # the fault may be in how two of them go together
-                    kept.append((member, value))
+                if not blamed:
+                    # The fault may be in how two of them go together.
+                    kept.append((member, value if dice.often(92) else self.value(member, self.state)))
                 elif dice.often(40):
                     kept.append((member, self.value(member, self.state)))
             self.retry = op, mode, kept

@@ -168,13 +168,13 @@ class Alone(Player):
             return
         self.model.same(before, self.state)
 
-    def torn(self):
+    def torn(self, kind=None, change=None):
         """A list is read in pieces while a request is made."""
-        kind, before = self.dice.choice(list(self.model.kinds.values())), self.state
+        kind, before = kind or self.dice.choice(list(self.model.kinds.values())), self.state
         slow = Genl(self.spec, self.netns)
         slow.sock.send(slow.command(kind.get.name, flags=REQUEST | DUMP))
         first = slow.sock.recv(4096)  # no later piece is larger
-        self.step()
+        (change or self.step)()
         answer = slow.answers([*messages(first), *slow.drain()]).get(slow.seq)
         slow.sock.close()
         if not answer or answer.code is None:
@@ -189,23 +189,34 @@ class Alone(Player):
     def heap(self):
         """So many objects that a list of them comes in pieces; made like one that was accepted before."""
         kind = self.dice.choice(list(self.model.kinds.values()))
-        done = self.maker.corpus.get((kind.add.name, "do"))
+        done = self.maker.accepted(kind.add, "do")
         if not done:
             return
         before = set(self.state[kind.name])
-        items = [(member, value) for member, value in self.dice.choice(done) if member.name not in kind.key]
+        items = [(member, value) for member, value in done if member.name not in kind.key]
         for number in range(100):
             named = [(member, b"n%d\0" % number) for member in kind.attributes(self.spec) if member.type == "string"]
             self.send(self.genl.command(kind.add.name, self.maker.body(kind.add, items + named)[4:]))
             self.genl.drain()
         self.state = self.model.snapshot(self.genl)
-        for _ in range(3):
-            self.torn()
-        for key in sorted(self.state[kind.name].keys() - before, key=str):
-            self.send(self.genl.command(kind.delete.name, self.maker.body(kind.delete, kind.pack(key, self.spec))[4:]))
-            self.genl.drain()
+        more = sorted(self.state[kind.name].keys() - before, key=str)
+        self.dice.shuffle(more)
+        while more:
+            if len(more) > 90:
+                self.torn(kind, lambda: self.remove(kind, more.pop()))
+            else:
+                self.send(self.removal(kind, more.pop()))
+                self.genl.drain()
         self.state = self.model.snapshot(self.genl)
         self.watch.done()
+
+    def removal(self, kind, key):
+        return self.genl.command(kind.delete.name, self.maker.body(kind.delete, kind.pack(key, self.spec))[4:])
+
+    def remove(self, kind, key):
+        self.send(self.removal(kind, key))
+        self.genl.drain()
+        self.state = self.model.snapshot(self.genl)
 
     def listen(self):
         now = time.monotonic()
@@ -244,7 +255,7 @@ class Alone(Player):
         for _ in range(len(self.model.kinds) + 1):
             for kind in self.model.kinds.values():
                 for key in self.state[kind.name]:
-                    self.genl.ask(self.genl.command(kind.delete.name, self.maker.body(kind.delete, kind.pack(key, self.spec))[4:]))
+                    self.genl.ask(self.removal(kind, key))
             self.state = self.model.snapshot(self.genl)
         if any(self.state[name] for name in self.model.kinds):
             raise Violation(f"what cannot be deleted: {self.state}")

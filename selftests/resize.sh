@@ -52,7 +52,7 @@ tables_begin_small() {
 
 they_grow_with_the_flows() {
 	local count kind
-	count=$(affordable 10000)
+	count=$(affordable 5000)
 	blast "$count" >/dev/null
 	is "flows" "$(counter flows)" $((count + 41))
 	comes_true "the tables have settled" 5 settled
@@ -109,7 +109,7 @@ a_listing_taken_meanwhile_is_complete_or_says_that_it_is_not() {
 		fn config set --buckets 131072 && fn config set --buckets 16384
 	done >/dev/null 2>&1 &
 	resizer=$!
-	while ((complete + interrupted < 4)); do
+	while ((complete + interrupted < 3)); do
 		if fn --json flow list >"$TMP/list" 2>"$TMP/said"; then
 			is "flows listed" "$(grep -o '"orig":{[^}]*}' "$TMP/list" | sort -u | wc -l)" "$want"
 			complete=$((complete + 1))

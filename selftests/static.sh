@@ -91,6 +91,8 @@ refused() {
 what_is_taken_or_makes_no_sense_is_refused() {
 	fn --json binding list | jq -cS 'map(del(.flows)) | sort' >"$TMP/before"
 	refused 'taken' 10.0.0.2:4100 203.0.113.5:5000
+	# Once more: a refusal must not have freed it.
+	refused 'taken' 10.0.0.2:4100 203.0.113.5:5000
 	refused 'already' 10.0.0.2:4000 203.0.113.5:5100
 	refused 'no such policy' 10.0.0.2:4100 203.0.113.5:5100 4711
 	refused 'does not translate sources' 10.0.0.2:4100 203.0.113.5:5100 8

@@ -65,14 +65,14 @@ fn add(request: &Request<'_>) -> Answer {
     let wanted = wanted(attrs, entry)?;
     let lifetime = attrs.get(FASTNAT_A_BINDING_LIFETIME);
     let until = lifetime.map(|attr| time::now().plus(time::seconds(attr.u32())));
-    let room = Room::new()?;
+    let (room, reply) = (Room::new()?, request.prepare()?);
     let held = make(&net, attrs, &wanted)?;
     let outside = held.outside();
     let home = net.home(outside.port.to_host());
     room.begin(held, until);
     net.made(home);
     drop(control);
-    request.reply(|message| {
+    reply.confirm(|message| {
         message.addr(FASTNAT_A_BINDING_OUTSIDE_ADDR, outside.addr)?;
         message.u16(FASTNAT_A_BINDING_OUTSIDE_PORT, outside.port.to_host())
     })

@@ -95,6 +95,7 @@ fn flush(request: &Request<'_>) -> Answer {
         proto.is_none_or(|proto| flow.tuple().proto == proto)
             && policy.is_none_or(|policy| flow.owner().id == policy)
     };
+    let reply = request.prepare()?;
     let count = request.net.state().map_or(0, |net| net.flush(wanted));
-    request.reply(|message| message.u32(FASTNAT_A_FLOW_COUNT, count))
+    reply.confirm(|message| message.u32(FASTNAT_A_FLOW_COUNT, count))
 }

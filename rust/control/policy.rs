@@ -53,11 +53,12 @@ fn add(request: &Request<'_>) -> Answer {
         target,
         owner,
     };
+    let reply = request.prepare()?;
     control
         .add_policy(&net, entry)
         .map_err(|refused| Refusal::from(refused).at(attrs.get(FASTNAT_A_POLICY_ID)))?;
     drop(control);
-    request.reply(|message| message.u32(FASTNAT_A_POLICY_ID, id))
+    reply.confirm(|message| message.u32(FASTNAT_A_POLICY_ID, id))
 }
 
 fn expiry(attrs: &Attrs<'_>, policy: &Policy<V4>) -> Result<Expiry, Refusal> {

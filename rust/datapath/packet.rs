@@ -57,8 +57,7 @@ fn edge(hook: &Hook<'_>, edge: Edge, entry: &FlowEntry<V4>) {
         return;
     }
     if let Some(shard) = hook.net.shard_of(flow) {
-        let deadline = hook.net.settings.deadline(flow, time::now());
-        shard.deadlines().hasten(flow, deadline);
+        hook.net.settings.hasten(shard.deadlines(), flow);
     }
 }
 

@@ -75,11 +75,7 @@ impl Keeper {
             return;
         }
         self.shard.deadlines().arm(flow, deadline);
-        // A FIN that came in between found the flow out of the wheel.
-        if flow.is_ending() {
-            let deadline = self.settings.deadline(flow, now);
-            self.shard.deadlines().hasten(flow, deadline);
-        }
+        self.settings.hasten(self.shard.deadlines(), flow);
     }
 
     /// Gives the tables the size they should have.

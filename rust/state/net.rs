@@ -25,7 +25,7 @@ use crate::table::making::Making;
 use crate::table::ports::PortMaps;
 use crate::table::shard::{Count, Place, Shard};
 use crate::table::Watch;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{fence, AtomicU32, Ordering};
 use kernel::prelude::*;
 use kernel::sync::{new_mutex, Arc, Mutex};
 
@@ -241,11 +241,9 @@ impl Net {
 
     /// Timeouts have changed: what expires earlier now is looked at earlier. Process context.
     pub(crate) fn hasten(&self) {
-        let now = time::now();
-        self.each_flow(|shard, flow, _| {
-            let deadline = self.settings.deadline(flow, now);
-            shard.deadlines().hasten(flow, deadline);
-        });
+        // Who arms a flow that is passed here sees the new timeouts.
+        fence(Ordering::SeqCst);
+        self.each_flow(|shard, flow, _| self.settings.hasten(shard.deadlines(), flow));
     }
 
     /// The shard that a flow lives in.

@@ -8,6 +8,7 @@ use crate::nat::time::{Deadline, Instant, Ticks};
 use crate::nat::tuple::{TCP, UDP};
 use crate::sys::time;
 use crate::table::flow::Flow;
+use crate::table::wheel::Wheel;
 use crate::table::Expiry;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
@@ -77,6 +78,22 @@ impl Settings {
             timeout = timeout.min(time::seconds(transitory));
         }
         flow.last_seen(now).plus(timeout)
+    }
+
+    /// Sees to it that a flow is looked at in time, after what decides about its deadline may have
+    /// changed. Who finds the flow out of the wheel leaves that to who has it out: so everybody
+    /// looks once more after putting it in.
+    pub(crate) fn hasten(&self, wheel: &Wheel<Flow<V4>>, flow: &Flow<V4>) {
+        let mut last = None::<Deadline>;
+        loop {
+            let now = time::now();
+            let deadline = self.deadline(flow, now);
+            if last.is_some_and(|last| last.left(now) <= deadline.left(now)) {
+                return;
+            }
+            wheel.hasten(flow, deadline);
+            last = Some(deadline);
+        }
     }
 
     /// Is conntrack kept away from translated packets?

@@ -9,9 +9,10 @@ use super::event;
 use super::ffi;
 use super::msg::{Attr, Attrs, Message};
 use super::pernet::NetRef;
+use core::mem::ManuallyDrop;
 use core::slice;
 use kernel::bindings;
-use kernel::ffi::c_int;
+use kernel::ffi::{c_int, c_void};
 use kernel::prelude::*;
 
 /// The message header and the generic header in front of the attributes.
@@ -41,7 +42,7 @@ impl Drop for Family {
 /// Why a request is refused.
 pub(crate) struct Refusal {
     errno: Error,
-    message: Option<&'static CStr>,
+    message: &'static CStr,
     attr: *const bindings::nlattr,
     missing: Option<u32>,
 }
@@ -54,7 +55,7 @@ impl Refusal {
     pub(crate) fn new(errno: Error, message: &'static CStr) -> Self {
         Self {
             errno,
-            message: Some(message),
+            message,
             attr: core::ptr::null(),
             missing: None,
         }
@@ -80,9 +81,7 @@ impl Refusal {
     unsafe fn report(self, extack: *mut bindings::netlink_ext_ack) -> c_int {
         // SAFETY: The caller's promise.
         if let Some(extack) = unsafe { extack.as_mut() } {
-            if let Some(message) = self.message {
-                extack._msg = message.as_char_ptr();
-            }
+            extack._msg = self.message.as_char_ptr();
             extack.bad_attr = self.attr;
             extack.miss_type = self.missing.unwrap_or(0) as u16;
         }
@@ -92,16 +91,16 @@ impl Refusal {
 
 impl From<Error> for Refusal {
     fn from(errno: Error) -> Self {
-        Self {
-            message: None,
-            ..Self::new(errno, c"")
+        match errno == ENOMEM {
+            true => Self::new(errno, c"not enough memory"),
+            false => Self::new(errno, c"the kernel could not do it"),
         }
     }
 }
 
 impl From<kernel::alloc::AllocError> for Refusal {
     fn from(_: kernel::alloc::AllocError) -> Self {
-        Self::new(ENOMEM, c"not enough memory")
+        ENOMEM.into()
     }
 }
 
@@ -119,27 +118,62 @@ pub(crate) struct Request<'a> {
 }
 
 impl Request<'_> {
-    /// Sends one message back, filled by `fill`.
-    pub(crate) fn reply(&self, fill: impl FnOnce(&mut Message<'_>) -> Result) -> Answer {
+    /// Memory for the answer, to be had before anything is changed.
+    pub(crate) fn prepare(&self) -> Result<Reply<'_>, Refusal> {
         let mut head = core::ptr::null_mut();
         // SAFETY: `info` is valid by the invariant.
         let skb = unsafe { ffi::fastnat_shim_reply_new(self.info, &mut head) };
         if skb.is_null() {
-            return Err(Refusal::new(ENOMEM, c"not enough memory"));
+            return Err(ENOMEM.into());
         }
-        // SAFETY: A new message, ours until it is sent or freed.
-        let filled = fill(&mut unsafe { Message::new(skb) });
-        // SAFETY: As above; sending passes the ownership on.
-        let sent = unsafe {
-            match filled {
-                Ok(()) => ffi::fastnat_shim_reply_send(skb, head, self.info),
-                Err(error) => {
-                    ffi::fastnat_shim_reply_free(skb);
-                    error.to_errno()
-                }
-            }
-        };
+        // INVARIANT: Just made.
+        Ok(Reply {
+            skb,
+            head,
+            request: self,
+        })
+    }
+
+    /// Sends one message back, filled by `fill`.
+    pub(crate) fn reply(&self, fill: impl FnOnce(&mut Message<'_>) -> Result) -> Answer {
+        self.prepare()?.send(fill)
+    }
+}
+
+/// An answer that has not been sent.
+///
+/// # Invariants
+///
+/// `skb` is a message of the running request, begun at `head`, and owned by this.
+pub(crate) struct Reply<'a> {
+    skb: *mut bindings::sk_buff,
+    head: *mut c_void,
+    request: &'a Request<'a>,
+}
+
+impl Reply<'_> {
+    /// Sends it, filled by `fill`.
+    pub(crate) fn send(self, fill: impl FnOnce(&mut Message<'_>) -> Result) -> Answer {
+        // SAFETY: By the invariant.
+        fill(&mut unsafe { Message::new(self.skb) })?;
+        let this = ManuallyDrop::new(self);
+        // SAFETY: By the invariant; the ownership is passed on.
+        let sent = unsafe { ffi::fastnat_shim_reply_send(this.skb, this.head, this.request.info) };
         kernel::error::to_result(sent).map_err(Refusal::from)
+    }
+
+    /// Sends it after something was changed: whatever becomes of the message, that stays. A reader
+    /// without room for it has none for an error either.
+    pub(crate) fn confirm(self, fill: impl FnOnce(&mut Message<'_>) -> Result) -> Answer {
+        let _ = self.send(fill);
+        Ok(())
+    }
+}
+
+impl Drop for Reply<'_> {
+    fn drop(&mut self) {
+        // SAFETY: By the invariant.
+        unsafe { ffi::fastnat_shim_reply_free(self.skb) };
     }
 }
 

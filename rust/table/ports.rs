@@ -129,7 +129,8 @@ impl<A: Words> PortMap<A> {
 
     /// Claims this port, if it is free.
     pub(crate) fn claim_one(&self, proto: u8, port: u16) -> Option<Claim<'_, A>> {
-        self.bitmap(proto)?.take(port).then_some(Claim {
+        // Not `then_some`: a claim that is not wanted frees the port when it is dropped.
+        self.bitmap(proto)?.take(port).then(|| Claim {
             map: self,
             proto,
             port,
