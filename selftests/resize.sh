@@ -68,9 +68,10 @@ chains_stay_short() {
 	for kind in flows bindings; do
 		is "entries of $kind" "$(jq .entries "$TMP/$kind")" $((2 * $(counter "$kind")))
 		is "buckets in the histogram of $kind" "$(jq '(.chain | add) == .buckets' "$TMP/$kind")" true
-		is "a chain of 8 or more $kind" "$(jq '.chain[8]' "$TMP/$kind")" 0
-		is "entries in the histogram of $kind" "$(jq '.entries == ([.chain | to_entries[] | .key * .value] | add)' "$TMP/$kind")" true
-		is "longest of $kind" "$(jq '.longest == ([.chain | to_entries[] | select(.value > 0) | .key] | max)' "$TMP/$kind")" true
+		# With a load below 1 the fullest of 100000 buckets has 9 or so.
+		at_least "entries that the longest chain of $kind is below 13" "$(jq '13 - .longest' "$TMP/$kind")" 1
+		is "entries in the histogram of $kind" "$(jq '.chain[8] > 0 or .entries == ([.chain | to_entries[] | .key * .value] | add)' "$TMP/$kind")" true
+		is "longest of $kind" "$(jq '.chain[8] > 0 or .longest == ([.chain | to_entries[] | select(.value > 0) | .key] | max)' "$TMP/$kind")" true
 	done
 	note "longest chains: $(jq -r '"\(.longest) of \(.kind)"' "$TMP/flows" "$TMP/bindings" | paste -sd,)"
 }
@@ -125,13 +126,15 @@ a_listing_taken_meanwhile_is_complete_or_says_that_it_is_not() {
 
 too_many_buckets_are_refused() {
 	local output status=0
+	# Two tables of 64M buckets of 16 bytes, in three quarters of what is there.
+	(($(awk '/^MemAvailable/ { print $2 }' /proc/meminfo) < 2700000)) || { skip "this machine has memory for all there may be"; return; }
 	configure config set --buckets 8192
-	output=$(fn config set --buckets 128M --timeout-udp 77 2>&1) || status=$?
+	output=$(fn config set --buckets 64M --timeout-udp 77 2>&1) || status=$?
 	is "exit status" "$status" 1
 	like "what is said" "$output" 'memory'
 	is "settings" "$(fn --json config show | jq -c '[.buckets, ."timeout-udp"]')" '[8192,300]'
 	comes_true "8192 buckets" 8 buckets_are 8192
-	fn config set --buckets 129M >/dev/null 2>&1 && fail "more than there may be: accepted"
+	fn config set --buckets 65M >/dev/null 2>&1 && fail "more than there may be: accepted"
 	is "endpoints" "$(endpoints)" "$(cat "$TMP/endpoints")"
 }
 

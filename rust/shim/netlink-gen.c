@@ -48,7 +48,7 @@ static const struct netlink_range_validation fastnat_a_config_timeout_icmp_range
 };
 
 static const struct netlink_range_validation fastnat_a_config_buckets_range = {
-	.max	= 134217728ULL,
+	.max	= 67108864ULL,
 };
 
 static const struct netlink_range_validation fastnat_a_config_timeout_tcp_transitory_range = {
@@ -57,7 +57,7 @@ static const struct netlink_range_validation fastnat_a_config_timeout_tcp_transi
 };
 
 static const struct netlink_range_validation fastnat_a_size_buckets_range = {
-	.max	= 134217728ULL,
+	.max	= 67108864ULL,
 };
 
 /* Common nested types */

@@ -13,8 +13,8 @@ const GIB: u64 = 1 << 30;
 
 /// Buckets of a table that grows with what it holds, at first and when it is empty.
 pub(crate) const FEWEST_BUCKETS: usize = 256;
-/// The most buckets of a table: 2 GiB of them.
-pub(crate) const MOST_BUCKETS: u32 = 1 << 27;
+/// The most buckets of a table: 1 GiB of them. Twice as much is more than `kvmalloc()` gives.
+pub(crate) const MOST_BUCKETS: u32 = 1 << 26;
 
 /// Takes over the module parameters; 0 is to choose.
 pub(crate) fn set(max_flows: u32, max_bindings: u32, buckets: u32) {

@@ -5,7 +5,7 @@
 boot() {
 	local start=$SECONDS
 	# A word with a capital and a "=" is a variable of init.
-	local arguments="loglevel=5 panic=-1 kasan_multi_shot rcupdate.rcu_cpu_stall_timeout=120 FASTNAT_SLOW=$slow"
+	local arguments="loglevel=5 panic=-1 kasan_multi_shot rcupdate.rcu_cpu_stall_timeout=$((slow > 1 ? 300 : 120)) FASTNAT_SLOW=$slow"
 	: >"$work/console"
 	: >"$work/result"
 	: >"$work/machine"

@@ -455,7 +455,8 @@ pub enum Command {
     ConfigSet = 12,
     /// Add a binding that needs no flow to live, for an inside endpoint that the policy matches.
     /// Refused when the outside endpoint is taken, or the inside endpoint has a binding of the
-    /// policy already.
+    /// policy already. One of ICMP keeps the identifier of queries from inside; it lets no queries
+    /// in.
     BindingAdd = 13,
     /// Delete a binding that was added by request. It goes at once if no flow uses it, otherwise
     /// with the last of these.
