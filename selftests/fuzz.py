@@ -19,7 +19,7 @@ import traceback
 
 from fuzz_make import Dice
 from fuzz_model import Violation
-from fuzz_players import STUCK, Alone, Member
+from fuzz_players import STUCK, Alone, Member, stacks
 from fuzz_spec import NEWNET, Malformed, Spec
 
 
@@ -104,7 +104,7 @@ class Crowd:
         deadline = time.monotonic() + STUCK
         while not os.waitpid(leader, os.WNOHANG)[0]:
             if time.monotonic() > deadline:
-                raise Violation(f"process {leader} cannot be killed")
+                raise Violation(f"process {leader} cannot be killed\n{stacks(f'/proc/{leader}')}")
             time.sleep(0.01)
 
 
@@ -129,7 +129,7 @@ class Fuzzer:
                 player.model.defaults(player.state)
             player.play(float(args[0]))
         except (Violation, Malformed) as error:
-            print(f"# FAIL: FUZZ_SEED={self.seed} {command}: {error}")
+            print(f"# FAIL: FUZZ_SEED={self.seed} {command}: {error}".replace("\n", "\n# "), flush=True)
             if player:
                 player.report("")
             return False

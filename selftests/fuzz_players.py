@@ -15,6 +15,16 @@ LATE = 5  # seconds within which an event has to follow those that overtook it
 VERBOSE = "FUZZ_VERBOSE" in os.environ  # each request before it is sent, for guests that die
 
 
+def stacks(process):
+    """Where in the kernel the threads of a process are."""
+    text = ""
+    for task in os.listdir(f"{process}/task"):
+        for file in ("stat", "stack"):
+            with open(f"{process}/task/{task}/{file}", encoding="ascii") as lines:
+                text += lines.read()
+    return text
+
+
 class Watch(threading.Thread):
     """Reports a request that the kernel does not return from."""
 
@@ -27,8 +37,7 @@ class Watch(threading.Thread):
     def run(self):
         while not self.over.wait(1):
             if time.monotonic() - self.since > STUCK and self.sent:
-                with open(f"/proc/self/task/{self.me}/stack", encoding="ascii") as stack:
-                    self.stuck(f"the kernel does not return\n{stack.read()}")
+                self.stuck(f"the kernel does not return\n{stacks('/proc/self')}")
                 os._exit(1)
 
     def sending(self, data):
