@@ -2,11 +2,13 @@
 
 //! The state of a network namespace: where the packet path and the control path meet.
 
+mod all;
 pub(crate) mod control;
 pub(crate) mod defaults;
 pub(crate) mod describe;
 pub(crate) mod events;
 mod keeper;
+mod lookup;
 mod net;
 pub(crate) mod policy;
 pub(crate) mod pool;

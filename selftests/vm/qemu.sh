@@ -98,6 +98,8 @@ counter_rate() {
 	[[ ! -s $memory ]] || echo "tsc_early_khz=$(cat "$memory")"
 }
 
+# no5lvl: while the boot CPU is identified it seems to lack 5 levels for a moment, and an interrupt just then
+# makes KASAN take all memory for wild.
 start_qemu() {
 	local args=()
 	[[ -n $accel ]] || accel=$(choose_accel)
@@ -106,7 +108,7 @@ start_qemu() {
 	args+=(-nodefaults -no-user-config -display none -no-reboot
 		-serial "file:$work/console" -chardev stdio,id=out,signal=off -serial chardev:out -serial "file:$work/result"
 		-kernel "$kernel/vmlinuz" -initrd "$work/initrd"
-		-append "console=ttyS0 $arguments $(counter_rate) random.trust_cpu=on mitigations=off tsc=nowatchdog watchdog_thresh=60")
+		-append "console=ttyS0 no5lvl $arguments $(counter_rate) random.trust_cpu=on mitigations=off tsc=nowatchdog watchdog_thresh=60")
 	monitor
 	"$rig/in-sysroot" qemu-system-x86_64 "${args[@]}" </dev/null 2>"$work/machine" &
 	guest=$!
