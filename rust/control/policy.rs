@@ -46,7 +46,12 @@ fn add(request: &Request<'_>) -> Answer {
         .validate()
         .map_err(|invalid| invalid_at(attrs, invalid))?;
     let target = target(attrs, &control, &policy)?;
-    let owner = Owner::new(id, policy.matches.out_iface, expiry(attrs, &policy)?);
+    let bindings = match &target {
+        Target::Pool(pool) => Some(pool.bindings.clone()),
+        _ => None,
+    };
+    let expiry = expiry(attrs, &policy)?;
+    let owner = Owner::new(id, policy.matches.out_iface, expiry, bindings);
     let owner = Arc::new(owner, GFP_KERNEL)?;
     let entry = Entry {
         policy,

@@ -6,12 +6,12 @@ use super::once;
 use crate::nat::addr::Addr;
 use crate::nat::ports::PortRange;
 use crate::state::pool::{AddrRange, Name, Pool, MAX_ADDRESSES, MAX_RANGES};
-use crate::state::Net;
 use crate::sys::genl::{doit, dumpit, Answer, Dump, Refusal, Request};
 use crate::sys::msg::{Attr, Attrs, Message};
 use crate::sys::uapi::*;
 use core::sync::atomic::{AtomicU32, Ordering};
 use kernel::prelude::*;
+use kernel::sync::Arc;
 
 doit!(fastnat_nl_pool_add_doit, add);
 doit!(fastnat_nl_pool_del_doit, del);
@@ -38,6 +38,7 @@ fn add(request: &Request<'_>) -> Answer {
         preserve: mode == Some(FASTNAT_PORT_MODE_PRESERVE),
         realm: control.next_realm(),
         policies: AtomicU32::new(0),
+        bindings: Arc::new(AtomicU32::new(0), GFP_KERNEL)?,
     };
     control
         .add_pool(pool)
@@ -113,13 +114,11 @@ fn list(dump: &mut Dump) -> Answer {
     };
     let control = net.control.lock();
     dump.generation(control.generation());
-    dump.list(control.pools().iter(), |message, pool| {
-        put(message, &net, pool)
-    });
+    dump.list(control.pools().iter(), |message, pool| put(message, pool));
     Ok(())
 }
 
-fn put(message: &mut Message<'_>, net: &Net, pool: &Pool) -> Result {
+fn put(message: &mut Message<'_>, pool: &Pool) -> Result {
     message.name(FASTNAT_A_POOL_NAME, &pool.name)?;
     for range in &pool.ranges {
         message.nest(FASTNAT_A_POOL_RANGE, |message| {
@@ -138,14 +137,8 @@ fn put(message: &mut Message<'_>, net: &Net, pool: &Pool) -> Result {
         FASTNAT_A_POOL_POLICIES,
         pool.policies.load(Ordering::Relaxed),
     )?;
-    message.u32(FASTNAT_A_POOL_BINDINGS, bindings(net, pool))
-}
-
-/// Counted from the table: nothing is kept for it on the packet path.
-fn bindings(net: &Net, pool: &Pool) -> u32 {
-    let mut count = 0u32;
-    net.each_binding(|binding, _| {
-        count = count.wrapping_add(u32::from(binding.realm() == pool.realm));
-    });
-    count
+    message.u32(
+        FASTNAT_A_POOL_BINDINGS,
+        pool.bindings.load(Ordering::Relaxed),
+    )
 }

@@ -55,7 +55,9 @@ void fastnat_shim_reply_free(struct sk_buff *skb)
 
 void *fastnat_shim_dump_begin(struct sk_buff *skb, struct netlink_callback *cb)
 {
-	void *head = genlmsg_iput(skb, genl_info_dump(cb));
+	const struct genl_info *info = genl_info_dump(cb);
+	void *head = genlmsg_put(skb, info->snd_portid, info->snd_seq, info->family,
+				 NLM_F_MULTI, info->genlhdr->cmd);
 
 	if (head)
 		genl_dump_check_consistent(cb, head);

@@ -6,6 +6,7 @@ use crate::nat::addr::{Addr, V4};
 use crate::nat::ports::PortRange;
 use core::sync::atomic::AtomicU32;
 use kernel::prelude::*;
+use kernel::sync::Arc;
 
 /// A pool's name, padded with zeroes.
 pub(crate) type Name = [u8; 32];
@@ -62,8 +63,10 @@ pub(crate) struct Pool {
     pub(crate) preserve: bool,
     /// What its bindings are known by.
     pub(crate) realm: u64,
-    /// Bindings alive are counted from the table; policies that name it are counted here.
+    /// Policies that name it.
     pub(crate) policies: AtomicU32,
+    /// Bindings alive.
+    pub(crate) bindings: Arc<AtomicU32>,
 }
 
 impl Pool {

@@ -27,6 +27,7 @@ use binding::Binding;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use flow::Flow;
 use kernel::prelude::*;
+use kernel::sync::Arc;
 
 /// An address family that can be translated, with the slab caches of its objects.
 pub(crate) trait Family: Words + Send + Sync + 'static {
@@ -108,6 +109,8 @@ pub(crate) struct Owner {
     pub(crate) outside_iface: IfName,
     /// When what lives by it expires.
     pub(crate) expiry: Expiry,
+    /// Bindings alive of the pool that it translates to, whichever policies they were made for.
+    pub(crate) pool_bindings: Option<Arc<AtomicU32>>,
     /// Flows alive.
     pub(crate) flows: AtomicU32,
     /// Flows ever made.
@@ -116,11 +119,17 @@ pub(crate) struct Owner {
 
 impl Owner {
     /// Nothing yet.
-    pub(crate) fn new(id: u32, outside_iface: IfName, expiry: Expiry) -> Self {
+    pub(crate) fn new(
+        id: u32,
+        outside_iface: IfName,
+        expiry: Expiry,
+        pool_bindings: Option<Arc<AtomicU32>>,
+    ) -> Self {
         Self {
             id,
             outside_iface,
             expiry,
+            pool_bindings,
             flows: AtomicU32::new(0),
             hits: AtomicU64::new(0),
         }
@@ -133,5 +142,17 @@ impl Owner {
 
     fn sub(&self) {
         self.flows.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn bound(&self) {
+        if let Some(bindings) = &self.pool_bindings {
+            bindings.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn unbound(&self) {
+        if let Some(bindings) = &self.pool_bindings {
+            bindings.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }

@@ -382,6 +382,7 @@ impl<A: Family> Shard<A> {
         }
         drop(locked);
         place.fill();
+        binding.owner().bound();
         if !for_lease {
             self.watch.binding_created(self.node, binding);
         }
@@ -402,6 +403,7 @@ impl<A: Family> Shard<A> {
         });
         binding.free_port();
         self.binding_count.sub();
+        binding.owner().unbound();
         self.watch.binding_ended(self.node, binding);
         // SAFETY: Unlinked just now, without holders.
         unsafe { binding::free_later(binding) };
