@@ -55,9 +55,7 @@ void fastnat_shim_reply_free(struct sk_buff *skb)
 
 void *fastnat_shim_dump_begin(struct sk_buff *skb, struct netlink_callback *cb)
 {
-	const struct genl_info *info = genl_info_dump(cb);
-	void *head = genlmsg_put(skb, info->snd_portid, info->snd_seq, info->family,
-				 NLM_F_MULTI, info->genlhdr->cmd);
+	void *head = __genlmsg_iput(skb, genl_info_dump(cb), NLM_F_MULTI);
 
 	if (head)
 		genl_dump_check_consistent(cb, head);

@@ -55,7 +55,7 @@ impl Net {
     }
 
     /// Calls `visit` with every binding. Process context.
-    pub(crate) fn each_binding(&self, mut visit: impl FnMut(&Binding<V4>, Rcu<'_>)) {
+    fn each_binding(&self, mut visit: impl FnMut(&Binding<V4>, Rcu<'_>)) {
         for shard in self
             .shards
             .iter()

@@ -9,8 +9,9 @@ use super::settings::Settings;
 use super::stats::{Counter, Stats};
 use crate::nat::addr::V4;
 use crate::nat::time::Instant;
+use crate::sys::rcu::{self, Rcu};
+use crate::sys::time;
 use crate::sys::work::Task;
-use crate::sys::{rcu, time};
 use crate::table::flow::Flow;
 use crate::table::hash::{Entry, Progress, Table};
 use crate::table::lease::Lease;
@@ -52,7 +53,7 @@ impl Keeper {
         (0..BATCHES).any(|_| {
             time::breathe(0);
             rcu::read(|rcu| {
-                let flow = |flow: &Flow<V4>| self.look_at(flow);
+                let flow = |flow: &Flow<V4>| self.look_at(flow, rcu);
                 let lease = |lease: &Lease<V4>| {
                     lease.end(rcu);
                 };
@@ -63,15 +64,13 @@ impl Keeper {
     }
 
     /// The time of a flow may have come.
-    fn look_at(&self, flow: &Flow<V4>) {
+    fn look_at(&self, flow: &Flow<V4>, rcu: Rcu<'_>) {
         let now = time::now();
         let deadline = self.settings.deadline(flow, now);
         if deadline.has_passed(now) {
-            rcu::read(|rcu| {
-                if self.shard.remove_flow(flow, rcu) {
-                    self.stats.inc(Counter::FlowsExpired);
-                }
-            });
+            if self.shard.remove_flow(flow, rcu) {
+                self.stats.inc(Counter::FlowsExpired);
+            }
             return;
         }
         self.shard.deadlines().arm(flow, deadline);
