@@ -84,6 +84,38 @@ struct net_device *fastnat_shim_addr_dev(struct net *net, __be32 addr);
 int fastnat_shim_addr_notifier_register(void);
 void fastnat_shim_addr_notifier_unregister(void);
 
+/* route.c: the one shim that decides; it says of a packet what ip_forward() would */
+struct fastnat_route {
+	struct dst_entry *dst;
+	struct net *net;
+	struct net_device *in;
+	struct net_device *out;
+	int genid;
+	u32 mark;
+	u32 mtu;
+	__be32 gateway;
+	u8 dscp;
+};
+
+enum fastnat_fit {
+	FASTNAT_FIT,
+	FASTNAT_UNFIT_KEY,
+	FASTNAT_UNFIT_ROUTE,
+	FASTNAT_UNFIT_HEADER,
+	FASTNAT_UNFIT_SIZE,
+	FASTNAT_UNFIT_PACKET,
+};
+
+bool fastnat_shim_route_learn(const struct sk_buff *skb, struct net_device *in,
+			      struct net_device *out, struct fastnat_route *route);
+void fastnat_shim_route_release(struct fastnat_route *route);
+bool fastnat_shim_route_is(const struct fastnat_route *route, const struct sk_buff *skb,
+			   const struct net_device *in);
+bool fastnat_shim_route_is_valid(const struct fastnat_route *route);
+enum fastnat_fit fastnat_shim_route_fit(const struct fastnat_route *route, struct sk_buff *skb,
+					const struct net_device *in);
+void fastnat_shim_route_forward(const struct fastnat_route *route, struct sk_buff *skb);
+
 /* sock.c */
 struct fastnat_sock_tuple {
 	__be32 saddr;

@@ -94,6 +94,14 @@ fn wanted<'a>(attrs: &Attrs<'a>, entry: &'a Arc<Entry>) -> Result<Wanted<'a>, Re
     }
     let addr = required(attrs, FASTNAT_A_BINDING_INSIDE_ADDR)?;
     let port = required(attrs, FASTNAT_A_BINDING_INSIDE_PORT)?;
+    let outside_port = attrs.get(FASTNAT_A_BINDING_OUTSIDE_PORT);
+    // Of ICMP it is a query identifier like any other.
+    if proto.u8() != ICMP {
+        let zero = [Some(port), outside_port].into_iter().flatten();
+        if let Some(zero) = zero.into_iter().find(|port| port.u16() == 0) {
+            return refuse(c"port 0 is nobody's", Some(zero));
+        }
+    }
     let inside = Endpoint {
         addr: addr.addr(),
         port: Be16::from_host(port.u16()),
@@ -120,7 +128,7 @@ fn wanted<'a>(attrs: &Attrs<'a>, entry: &'a Arc<Entry>) -> Result<Wanted<'a>, Re
         proto: proto.u8(),
         inside,
         addr: outside.addr(),
-        port: attrs.get(FASTNAT_A_BINDING_OUTSIDE_PORT),
+        port: outside_port,
         entry,
     })
 }

@@ -2,11 +2,13 @@
 
 //! config-get, config-set.
 
-use super::once;
+use super::{offload, once};
 use crate::nat::addr::V4;
+use crate::nat::offload::Rules;
 use crate::state::settings::Settings;
 use crate::state::{defaults, Net};
 use crate::sys::genl::{doit, is_host_admin, Answer, Refusal, Request};
+use crate::sys::msg::Attrs;
 use crate::sys::node;
 use crate::sys::uapi::*;
 use crate::table::binding::BindEntry;
@@ -62,6 +64,9 @@ fn get(request: &Request<'_>) -> Answer {
     let net = request.net.state();
     let fresh = Settings::new();
     let settings = net.as_ref().map_or(&fresh, |net| &net.settings);
+    let rules = net
+        .as_ref()
+        .map_or_else(Rules::default, |net| net.offload_rules());
     request.reply(|message| {
         for (kind, number) in numbers(settings) {
             message.u32(kind, number.load(Ordering::Relaxed))?;
@@ -74,7 +79,7 @@ fn get(request: &Request<'_>) -> Answer {
             };
             message.u32(kind, value)?;
         }
-        Ok(())
+        offload::put(message, &rules)
     })
 }
 
@@ -102,39 +107,45 @@ fn within_limits(request: &Request<'_>) -> Answer {
 fn set(request: &Request<'_>) -> Answer {
     once(request, None)?;
     within_limits(request)?;
+    let attrs = &request.attrs;
     let net = request.net.state_or_new()?;
     let _alone = net.control.lock();
-    let buckets = request.attrs.get(FASTNAT_A_CONFIG_BUCKETS);
+    let buckets = attrs.get(FASTNAT_A_CONFIG_BUCKETS);
     let arrays = match buckets.map(|attr| attr.u32()) {
         None | Some(0) => Arrays::new(),
         Some(count) => prepare(&net, count).map_err(|refusal| refusal.at(buckets))?,
     };
-    for (kind, number) in numbers(&net.settings) {
-        if let Some(attr) = request.attrs.get(kind) {
-            number.store(attr.u32(), Ordering::Relaxed);
-        }
-    }
+    let rules = offload::changed(attrs, net.offload_rules())?;
     let was_local = net.is_local();
-    for (kind, _, yes, choice) in choices(&net.settings) {
-        if let Some(attr) = request.attrs.get(kind) {
-            choice.store(attr.u32() == yes, Ordering::Relaxed);
-        }
-    }
+    store(&net.settings, attrs);
     if was_local && !net.is_local() {
         net.reunite();
+    }
+    if let Some(rules) = rules {
+        net.set_offload(rules);
     }
     for (shard, (flows, bindings)) in net.shards.iter().zip(arrays) {
         shard.flows().want(flows);
         shard.bindings().want(bindings);
     }
-    if TIMEOUTS
-        .iter()
-        .any(|kind| request.attrs.get(*kind).is_some())
-    {
+    if TIMEOUTS.iter().any(|kind| attrs.get(*kind).is_some()) {
         net.hasten();
     }
     net.wake_keepers();
     Ok(())
+}
+
+fn store(settings: &Settings, attrs: &Attrs<'_>) {
+    for (kind, number) in numbers(settings) {
+        if let Some(attr) = attrs.get(kind) {
+            number.store(attr.u32(), Ordering::Relaxed);
+        }
+    }
+    for (kind, _, yes, choice) in choices(settings) {
+        if let Some(attr) = attrs.get(kind) {
+            choice.store(attr.u32() == yes, Ordering::Relaxed);
+        }
+    }
 }
 
 const TIMEOUTS: [u32; 4] = [

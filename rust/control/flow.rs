@@ -2,15 +2,16 @@
 
 //! flow-get, flow-flush.
 
-use super::once;
 use super::walk;
+use super::{once, once_in};
 use crate::nat::addr::{Be16, V4};
 use crate::nat::tuple::{Endpoint, Tuple};
 use crate::state::{describe, Net};
 use crate::sys::genl::{doit, dumpit, Answer, Dump, Refusal, Request};
 use crate::sys::msg::{Attr, Message};
+use crate::sys::rcu::{self, Rcu};
+use crate::sys::time;
 use crate::sys::uapi::*;
-use crate::sys::{rcu, time};
 use crate::table::flow::Flow;
 use kernel::prelude::*;
 
@@ -35,7 +36,7 @@ fn get(request: &Request<'_>) -> Answer {
                 .any_flow(&tuple, rcu)
                 .or_else(|| net.any_flow(&tuple.reverse(), rcu));
             found = flow.is_some();
-            put(message, &net, flow.ok_or(ENOENT)?.flow())
+            put(message, &net, flow.ok_or(ENOENT)?.flow(), rcu)
         })
     });
     match found {
@@ -46,6 +47,7 @@ fn get(request: &Request<'_>) -> Answer {
 
 fn tuple(proto: u8, attr: Attr<'_>) -> Result<Tuple<V4>, Refusal> {
     let inside = attr.nested();
+    once_in(&inside, None)?;
     let end = |addr, port| {
         let found: Option<Attr<'_>> = inside.get(addr);
         let found = found.ok_or_else(|| {
@@ -67,11 +69,21 @@ fn tuple(proto: u8, attr: Attr<'_>) -> Result<Tuple<V4>, Refusal> {
 }
 
 /// A flow with what changes of it.
-fn put(message: &mut Message<'_>, net: &Net, flow: &Flow<V4>) -> Result {
+fn put(message: &mut Message<'_>, net: &Net, flow: &Flow<V4>, rcu: Rcu<'_>) -> Result {
     let now = time::now();
     describe::flow(message, flow.node(), flow)?;
     let left = net.settings.deadline(flow, now).left(now);
-    message.u32(FASTNAT_A_FLOW_EXPIRES, describe::whole_seconds(left))
+    message.u32(FASTNAT_A_FLOW_EXPIRES, describe::whole_seconds(left))?;
+    let ways = [
+        (FASTNAT_A_FLOW_OFFLOADED_ORIG, flow.orig()),
+        (FASTNAT_A_FLOW_OFFLOADED_REPLY, flow.reply()),
+    ];
+    for (attr, entry) in ways {
+        if net.is_offloaded(entry, rcu) {
+            message.flag(attr)?;
+        }
+    }
+    Ok(())
 }
 
 fn list(dump: &mut Dump) -> Answer {
@@ -80,7 +92,7 @@ fn list(dump: &mut Dump) -> Answer {
     };
     walk::buckets(&net, dump, |dump, shard, cursor, pace, rcu| {
         shard.step_flows(cursor, rcu, |flow| {
-            pace.next(|| dump.entry(|message| put(message, &net, flow)));
+            pace.next(|| dump.entry(|message| put(message, &net, flow, rcu)));
         })
     });
     Ok(())

@@ -6,6 +6,7 @@
 mod binding;
 mod config;
 mod flow;
+mod offload;
 mod policy;
 mod pool;
 mod size;
@@ -13,17 +14,30 @@ mod stats;
 mod table;
 mod walk;
 
+use crate::nat::policy::IfName;
 use crate::state::control::Refused;
 use crate::state::policy::Unbuilt;
 use crate::sys::genl::{Refusal, Request};
+use crate::sys::msg::{Attr, Attrs};
 use kernel::prelude::*;
 
 /// A request in which an attribute stands twice is not guessed at.
 fn once(request: &Request<'_>, many: Option<u32>) -> Result<(), Refusal> {
-    match request.attrs.duplicate(many) {
+    once_in(&request.attrs, many)
+}
+
+/// The same within a nest.
+fn once_in(attrs: &Attrs<'_>, many: Option<u32>) -> Result<(), Refusal> {
+    match attrs.duplicate(many) {
         None => Ok(()),
         twice => Err(Refusal::new(EINVAL, c"the attribute is given twice").at(twice)),
     }
+}
+
+/// The name of an interface.
+fn if_name(attr: Attr<'_>) -> Result<IfName, Refusal> {
+    let refusal = Refusal::new(EINVAL, c"the name of an interface has 1 to 15 characters");
+    attr.name().ok_or_else(|| refusal.at(Some(attr)))
 }
 
 impl From<Refused> for Refusal {

@@ -2,7 +2,7 @@
 
 //! policy-add, policy-del, policy-get.
 
-use super::once;
+use super::{if_name, offload, once};
 use crate::nat::addr::{masked, Addr, Prefix, V4};
 use crate::nat::policy::{Action, IfName, Invalid, Match, Policy, ANY_IFACE};
 use crate::nat::ports::PortRange;
@@ -50,8 +50,14 @@ fn add(request: &Request<'_>) -> Answer {
         Target::Pool(pool) => Some(pool.bindings.clone()),
         _ => None,
     };
-    let expiry = expiry(attrs, &policy)?;
-    let owner = Owner::new(id, policy.matches.out_iface, expiry, bindings);
+    for_flows_only(attrs, &policy)?;
+    let owner = Owner::new(
+        id,
+        policy.matches.out_iface,
+        expiry(attrs),
+        offload::of_policy(attrs),
+        bindings,
+    );
     let owner = Arc::new(owner, GFP_KERNEL)?;
     let entry = Entry {
         policy,
@@ -66,29 +72,40 @@ fn add(request: &Request<'_>) -> Answer {
     reply.confirm(|message| message.u32(FASTNAT_A_POLICY_ID, id))
 }
 
-fn expiry(attrs: &Attrs<'_>, policy: &Policy<V4>) -> Result<Expiry, Refusal> {
-    if matches!(policy.action, Action::NoSnat | Action::NoDnat) {
-        if let Some(attr) = EXPIRY.iter().find_map(|kind| attrs.get(*kind)) {
-            let refusal = Refusal::new(EINVAL, c"this action does not take the attribute");
-            return Err(refusal.at(Some(attr)));
-        }
+/// A policy that makes no flows has nothing to say about them.
+fn for_flows_only(attrs: &Attrs<'_>, policy: &Policy<V4>) -> Result<(), Refusal> {
+    match policy.action {
+        Action::NoSnat | Action::NoDnat => unused(attrs, &OF_FLOWS),
+        Action::Snat | Action::Masquerade | Action::Dnat => Ok(()),
     }
+}
+
+fn unused(attrs: &Attrs<'_>, kinds: &[u32]) -> Result<(), Refusal> {
+    match kinds.iter().find_map(|kind| attrs.get(*kind)) {
+        None => Ok(()),
+        attr => Err(Refusal::new(EINVAL, c"this action does not take the attribute").at(attr)),
+    }
+}
+
+fn expiry(attrs: &Attrs<'_>) -> Expiry {
     let seconds = |kind| attrs.get(kind).map_or(0, |attr| attr.u32());
-    Ok(Expiry {
+    Expiry {
         tcp: seconds(FASTNAT_A_POLICY_TIMEOUT_TCP),
         udp: seconds(FASTNAT_A_POLICY_TIMEOUT_UDP),
         icmp: seconds(FASTNAT_A_POLICY_TIMEOUT_ICMP),
         absolute: seconds(FASTNAT_A_POLICY_EXPIRY) == FASTNAT_EXPIRY_ABSOLUTE,
         tcp_fin: attrs.get(FASTNAT_A_POLICY_TCP_FIN).is_some(),
-    })
+    }
 }
 
-const EXPIRY: [u32; 5] = [
+const OF_FLOWS: [u32; 7] = [
     FASTNAT_A_POLICY_EXPIRY,
     FASTNAT_A_POLICY_TIMEOUT_TCP,
     FASTNAT_A_POLICY_TIMEOUT_UDP,
     FASTNAT_A_POLICY_TIMEOUT_ICMP,
     FASTNAT_A_POLICY_TCP_FIN,
+    FASTNAT_A_POLICY_OFFLOAD,
+    FASTNAT_A_POLICY_OFFLOAD_AFTER,
 ];
 
 fn put_expiry(message: &mut Message<'_>, expiry: &Expiry) -> Result {
@@ -204,11 +221,7 @@ fn range(attrs: &Attrs<'_>, min: u32, max: u32) -> Result<Option<PortRange>, Ref
 }
 
 fn iface(attrs: &Attrs<'_>, kind: u32) -> Result<IfName, Refusal> {
-    let Some(attr) = attrs.get(kind) else {
-        return Ok(ANY_IFACE);
-    };
-    let refusal = Refusal::new(EINVAL, c"the name of an interface has 1 to 15 characters");
-    attr.name().ok_or_else(|| refusal.at(Some(attr)))
+    attrs.get(kind).map_or(Ok(ANY_IFACE), if_name)
 }
 
 fn invalid_at(attrs: &Attrs<'_>, invalid: Invalid) -> Refusal {
@@ -228,15 +241,11 @@ fn invalid_at(attrs: &Attrs<'_>, invalid: Invalid) -> Refusal {
 }
 
 fn target(attrs: &Attrs<'_>, control: &Control, policy: &Policy<V4>) -> Result<Target, Refusal> {
-    let unused: &[u32] = match policy.action {
-        Action::Snat | Action::Masquerade => &TO,
-        Action::Dnat => &[FASTNAT_A_POLICY_POOL],
-        Action::NoSnat | Action::NoDnat => &EITHER,
-    };
-    if let Some(attr) = unused.iter().find_map(|kind| attrs.get(*kind)) {
-        let refusal = Refusal::new(EINVAL, c"this action does not take the attribute");
-        return Err(refusal.at(Some(attr)));
-    }
+    match policy.action {
+        Action::Snat | Action::Masquerade => unused(attrs, &TO),
+        Action::Dnat => unused(attrs, &[FASTNAT_A_POLICY_POOL]),
+        Action::NoSnat | Action::NoDnat => unused(attrs, &EITHER),
+    }?;
     let pool = pool(attrs, control)?;
     match policy.action {
         Action::Snat => match pool {
@@ -348,6 +357,7 @@ fn put(message: &mut Message<'_>, entry: &Entry) -> Result {
     }
     if !matches!(entry.target, Target::Exempt) {
         put_expiry(message, &entry.owner.expiry)?;
+        offload::put_policy(message, entry.owner.offload)?;
     }
     message.u32(
         FASTNAT_A_POLICY_FLOWS,

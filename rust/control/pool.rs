@@ -2,7 +2,7 @@
 
 //! pool-add, pool-del, pool-get.
 
-use super::once;
+use super::{once, once_in};
 use crate::nat::addr::Addr;
 use crate::nat::ports::PortRange;
 use crate::state::pool::{AddrRange, Name, Pool, MAX_ADDRESSES, MAX_RANGES};
@@ -74,6 +74,7 @@ fn ranges(attrs: &Attrs<'_>) -> Result<KVec<AddrRange>, Refusal> {
 
 fn range(attr: Attr<'_>) -> Result<AddrRange, Refusal> {
     let inside = attr.nested();
+    once_in(&inside, None)?;
     let min = inside.get(FASTNAT_A_RANGE_ADDR_MIN);
     let min =
         min.ok_or_else(|| Refusal::new(EINVAL, c"the range has no first address").at(Some(attr)))?;

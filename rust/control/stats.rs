@@ -21,7 +21,7 @@ fn get(request: &Request<'_>) -> Answer {
 /// A namespace that was never configured has counted nothing.
 fn put(message: &mut Message<'_>, net: Option<&Arc<Net>>) -> Result {
     for counter in ALL {
-        let sum = net.map_or(0, |net| net.stats.sum(*counter));
+        let sum = net.map_or(0, |net| whole(*counter, |counter| net.stats.sum(counter)));
         message.u64(*counter as u32, sum)?;
     }
     let flows = net.map_or(0, |net| net.total(Shard::flow_count));
@@ -49,7 +49,16 @@ fn put_node(message: &mut Message<'_>, net: &Net, node: usize) -> Result {
         (FASTNAT_A_NODE_REMOTE_HITS, Counter::RemoteHits),
     ];
     for (kind, counter) in counters {
-        message.u64(kind, net.sum_at(counter, node))?;
+        message.u64(kind, whole(counter, |counter| net.sum_at(counter, node)))?;
     }
     Ok(())
+}
+
+/// What a counter reads, with what is counted apart: a packet that is offloaded is translated, but
+/// counts once only.
+fn whole(counter: Counter, sum: impl Fn(Counter) -> u64) -> u64 {
+    match counter {
+        Counter::Translated => sum(counter).saturating_add(sum(Counter::Offloaded)),
+        _ => sum(counter),
+    }
 }

@@ -19,10 +19,15 @@ use crate::table::shard::Unmade;
 use crate::table::Owner;
 use kernel::sync::Arc;
 
-/// A packet that can be translated.
+/// A packet that can be translated, of the flow of `entry` if there is one.
 #[inline]
-pub(super) fn packet(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>) -> Outcome {
-    let Some(entry) = hook.net.flow(&packet.tuple, hook.rcu) else {
+pub(super) fn packet(
+    hook: &Hook<'_>,
+    skb: &mut Skb,
+    packet: &Packet<V4>,
+    entry: Option<&FlowEntry<V4>>,
+) -> Outcome {
+    let Some(entry) = entry else {
         return first(hook, skb, packet);
     };
     if entry.half() == Half::Dst {

@@ -12,6 +12,7 @@ mod binding;
 mod hairpin;
 mod icmp;
 mod inbound;
+mod offload;
 mod outbound;
 mod packet;
 mod subject;
@@ -44,7 +45,7 @@ enum Outcome {
 }
 
 impl Net {
-    fn finish(&self, outcome: Outcome) -> Verdict {
+    fn finish(&self, outcome: Outcome) -> Verdict<'_> {
         match outcome {
             Outcome::Translated => self.count(Counter::Translated),
             Outcome::Elsewhere => (),
@@ -60,14 +61,26 @@ impl Net {
 }
 
 impl Handler for Net {
-    fn prerouting(&self, skb: &mut Skb, context: &Context<'_>, rcu: Rcu<'_>) -> Verdict {
+    fn prerouting<'a>(
+        &'a self,
+        skb: &mut Skb,
+        context: &'a Context<'a>,
+        rcu: Rcu<'a>,
+    ) -> Verdict<'a> {
         let hook = &Hook {
             net: self,
             context,
             rcu,
         };
         let outcome = match packet::parse(skb) {
-            Ok((_, Kind::Flow(packet))) => inbound::packet(hook, skb, &packet),
+            Ok((_, Kind::Flow(packet))) => {
+                let entry = self.flow(&packet.tuple, rcu);
+                if let Some(route) = entry.and_then(|it| offload::forward(hook, skb, &packet, it)) {
+                    self.count(Counter::Offloaded);
+                    return Verdict::Forward(route);
+                }
+                inbound::packet(hook, skb, &packet, entry)
+            }
             Ok((_, Kind::Error(error))) => icmp::inbound(hook, skb, &error),
             Ok((ip, Kind::Other(kind))) => inbound::untranslatable(hook, skb, ip, kind.into()),
             Err(Some(ip)) => inbound::untranslatable(hook, skb, ip, Counter::DropMalformed),
@@ -76,7 +89,12 @@ impl Handler for Net {
         self.finish(outcome)
     }
 
-    fn postrouting(&self, skb: &mut Skb, context: &Context<'_>, rcu: Rcu<'_>) -> Verdict {
+    fn postrouting<'a>(
+        &'a self,
+        skb: &mut Skb,
+        context: &'a Context<'a>,
+        rcu: Rcu<'a>,
+    ) -> Verdict<'a> {
         let hook = &Hook {
             net: self,
             context,

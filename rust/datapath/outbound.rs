@@ -4,7 +4,7 @@
 
 use super::binding::{Outside, Request};
 use super::inbound::add_flow;
-use super::{packet as step, subject, Hook, Outcome};
+use super::{offload, packet as step, subject, Hook, Outcome};
 use crate::nat::addr::{Addr, Be16, V4};
 use crate::nat::packet::{Ip, Packet};
 use crate::nat::policy::{Subject, ANY_IFACE};
@@ -24,7 +24,10 @@ use kernel::sync::Arc;
 pub(super) fn packet(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>) -> Outcome {
     if let Some(entry) = hook.net.flow(&packet.tuple, hook.rcu) {
         return match entry.half() {
-            Half::Src => step::translate(hook, skb, packet, entry),
+            Half::Src => {
+                offload::learn(hook, skb, entry);
+                step::translate(hook, skb, packet, entry)
+            }
             Half::Dst => Outcome::Elsewhere,
         };
     }
@@ -33,10 +36,11 @@ pub(super) fn packet(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>) -> Out
     }
     // A flow knows the way back of this packet: PREROUTING has translated its destination.
     if let Some(entry) = hook.net.flow(&packet.tuple.reverse(), hook.rcu) {
-        return match entry.direction() {
-            Direction::Orig => Outcome::Elsewhere,
-            Direction::Reply => let_in_by(hook, skb, packet, entry.flow()),
-        };
+        if entry.direction() == Direction::Reply && entry.flow().source() != Source::Closed {
+            return let_in_by(hook, skb, packet, entry.flow());
+        }
+        offload::learn_inbound(hook, skb, &packet.tuple, entry);
+        return Outcome::Elsewhere;
     }
     if is_let_in(hook, &packet.tuple) {
         return Outcome::Elsewhere;

@@ -9,6 +9,7 @@ pub mod addr;
 pub mod checksum;
 pub mod classifier;
 pub mod hash;
+pub mod offload;
 pub mod packet;
 pub mod policy;
 pub mod ports;

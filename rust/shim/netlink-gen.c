@@ -61,6 +61,10 @@ static const struct netlink_range_validation fastnat_a_size_buckets_range = {
 };
 
 /* Common nested types */
+const struct nla_policy fastnat_devices_nl_policy[FASTNAT_A_DEVICES_NAME + 1] = {
+	[FASTNAT_A_DEVICES_NAME] = { .type = NLA_STRING, .len = 15, },
+};
+
 const struct nla_policy fastnat_range_nl_policy[FASTNAT_A_RANGE_ADDR_MAX + 1] = {
 	[FASTNAT_A_RANGE_ADDR_MIN] = NLA_POLICY_EXACT_LEN(4),
 	[FASTNAT_A_RANGE_ADDR_MAX] = NLA_POLICY_EXACT_LEN(4),
@@ -74,7 +78,7 @@ const struct nla_policy fastnat_tuple_nl_policy[FASTNAT_A_TUPLE_DST_PORT + 1] = 
 };
 
 /* FASTNAT_CMD_POLICY_ADD - do */
-static const struct nla_policy fastnat_policy_add_nl_policy[FASTNAT_A_POLICY_TCP_FIN + 1] = {
+static const struct nla_policy fastnat_policy_add_nl_policy[FASTNAT_A_POLICY_OFFLOAD_AFTER + 1] = {
 	[FASTNAT_A_POLICY_ID] = NLA_POLICY_MIN(NLA_U32, 1),
 	[FASTNAT_A_POLICY_PRIORITY] = { .type = NLA_U32, },
 	[FASTNAT_A_POLICY_ACTION] = NLA_POLICY_MAX(NLA_U32, 4),
@@ -100,6 +104,8 @@ static const struct nla_policy fastnat_policy_add_nl_policy[FASTNAT_A_POLICY_TCP
 	[FASTNAT_A_POLICY_TIMEOUT_UDP] = NLA_POLICY_FULL_RANGE(NLA_U32, &fastnat_a_policy_timeout_udp_range),
 	[FASTNAT_A_POLICY_TIMEOUT_ICMP] = NLA_POLICY_FULL_RANGE(NLA_U32, &fastnat_a_policy_timeout_icmp_range),
 	[FASTNAT_A_POLICY_TCP_FIN] = { .type = NLA_FLAG, },
+	[FASTNAT_A_POLICY_OFFLOAD] = NLA_POLICY_MAX(NLA_U32, 2),
+	[FASTNAT_A_POLICY_OFFLOAD_AFTER] = { .type = NLA_U8, },
 };
 
 /* FASTNAT_CMD_POLICY_DEL - do */
@@ -134,7 +140,7 @@ static const struct nla_policy fastnat_flow_flush_nl_policy[FASTNAT_A_FLOW_POLIC
 };
 
 /* FASTNAT_CMD_CONFIG_SET - do */
-static const struct nla_policy fastnat_config_set_nl_policy[FASTNAT_A_CONFIG_EVENTS + 1] = {
+static const struct nla_policy fastnat_config_set_nl_policy[FASTNAT_A_CONFIG_OFFLOAD_EXEMPT_DEVICES + 1] = {
 	[FASTNAT_A_CONFIG_MAX_FLOWS] = NLA_POLICY_MIN(NLA_U32, 1),
 	[FASTNAT_A_CONFIG_MAX_BINDINGS] = NLA_POLICY_MIN(NLA_U32, 1),
 	[FASTNAT_A_CONFIG_TIMEOUT_TCP] = NLA_POLICY_FULL_RANGE(NLA_U32, &fastnat_a_config_timeout_tcp_range),
@@ -145,6 +151,11 @@ static const struct nla_policy fastnat_config_set_nl_policy[FASTNAT_A_CONFIG_EVE
 	[FASTNAT_A_CONFIG_TIMEOUT_TCP_TRANSITORY] = NLA_POLICY_FULL_RANGE(NLA_U32, &fastnat_a_config_timeout_tcp_transitory_range),
 	[FASTNAT_A_CONFIG_NUMA] = NLA_POLICY_MAX(NLA_U32, 1),
 	[FASTNAT_A_CONFIG_EVENTS] = NLA_POLICY_MAX(NLA_U32, 1),
+	[FASTNAT_A_CONFIG_OFFLOAD] = NLA_POLICY_MAX(NLA_U32, 1),
+	[FASTNAT_A_CONFIG_OFFLOAD_AFTER] = NLA_POLICY_MIN(NLA_U8, 1),
+	[FASTNAT_A_CONFIG_OFFLOAD_EXEMPT_MARK] = { .type = NLA_U32, },
+	[FASTNAT_A_CONFIG_OFFLOAD_EXEMPT_MASK] = { .type = NLA_U32, },
+	[FASTNAT_A_CONFIG_OFFLOAD_EXEMPT_DEVICES] = NLA_POLICY_NESTED(fastnat_devices_nl_policy),
 };
 
 /* FASTNAT_CMD_BINDING_ADD - do */
@@ -178,7 +189,7 @@ static const struct genl_split_ops fastnat_nl_ops[] = {
 		.cmd		= FASTNAT_CMD_POLICY_ADD,
 		.doit		= fastnat_nl_policy_add_doit,
 		.policy		= fastnat_policy_add_nl_policy,
-		.maxattr	= FASTNAT_A_POLICY_TCP_FIN,
+		.maxattr	= FASTNAT_A_POLICY_OFFLOAD_AFTER,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
@@ -250,7 +261,7 @@ static const struct genl_split_ops fastnat_nl_ops[] = {
 		.cmd		= FASTNAT_CMD_CONFIG_SET,
 		.doit		= fastnat_nl_config_set_doit,
 		.policy		= fastnat_config_set_nl_policy,
-		.maxattr	= FASTNAT_A_CONFIG_EVENTS,
+		.maxattr	= FASTNAT_A_CONFIG_OFFLOAD_EXEMPT_DEVICES,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

@@ -10,6 +10,7 @@ pub(crate) mod events;
 mod keeper;
 mod lookup;
 mod net;
+pub(crate) mod offload;
 pub(crate) mod policy;
 pub(crate) mod pool;
 pub(crate) mod settings;

@@ -6,10 +6,12 @@ use super::control::Control;
 use super::defaults::FEWEST_BUCKETS;
 use super::events::Events;
 use super::keeper::{Calm, Keeper};
+use super::offload::OffloadRules;
 use super::policy::Snapshots;
 use super::settings::Settings;
 use super::stats::{Counter, Stats};
 use crate::nat::addr::V4;
+use crate::nat::offload::Rules;
 use crate::sys::node::Nodes;
 use crate::sys::pernet::NetRef;
 use crate::sys::rcu::Published;
@@ -18,6 +20,7 @@ use crate::sys::uapi::*;
 use crate::sys::work::Periodic;
 use crate::table::making::Making;
 use crate::table::ports::PortMaps;
+use crate::table::routes::Routes;
 use crate::table::shard::{Count, Place, Shard};
 use crate::table::Watch;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -39,8 +42,12 @@ pub(crate) struct Net {
     pub(crate) ports: Arc<PortMaps<V4>>,
     /// Keeps two CPUs from making the same binding.
     pub(crate) making: Making,
+    /// The routes that offloaded flows go by.
+    pub(crate) routes: Routes,
     /// The policies, as the packet path sees them.
     pub(crate) snapshots: Published<Snapshots>,
+    /// Which packets may be forwarded past the stack.
+    pub(crate) offload: Published<OffloadRules>,
     /// The settings.
     pub(crate) settings: Arc<Settings>,
     /// The counters.
@@ -87,6 +94,9 @@ impl Net {
             keepers.push(keeper, GFP_KERNEL)?;
         }
         let making = Making::new(first)?;
+        let offload = Published::empty();
+        offload.replace(Some(OffloadRules::new(Rules::default())?));
+        let routes = Routes::new(first)?;
         Arc::pin_init(
             pin_init!(Self {
                 net,
@@ -95,7 +105,9 @@ impl Net {
                 shards,
                 ports,
                 making,
+                routes,
                 snapshots: Published::empty(),
+                offload,
                 settings,
                 stats,
                 events,
@@ -107,7 +119,8 @@ impl Net {
 
     /// Bytes of a namespace, without tables, port maps and policies.
     pub(crate) fn bytes(nodes: usize) -> u64 {
-        let fixed = core::mem::size_of::<Self>() + Making::BYTES + PortMaps::<V4>::BYTES;
+        let fixed =
+            core::mem::size_of::<Self>() + Making::BYTES + PortMaps::<V4>::BYTES + Routes::BYTES;
         let shards = Shard::<V4>::BYTES.saturating_mul(nodes);
         fixed.saturating_add(shards) as u64
     }
@@ -143,6 +156,7 @@ impl Net {
     /// The namespace goes: hooks off. Called once, a grace period before `exit`.
     pub(crate) fn pre_exit(&self) {
         self.control.lock().disable_hooks();
+        self.routes.forget();
     }
 
     /// The namespace is gone: no packet and no request is left. Drops what `self` is held by.

@@ -23,6 +23,8 @@ macro_rules! counters {
 counters! {
     /// An end of the packet was translated.
     Translated = FASTNAT_A_STATS_TRANSLATED,
+    /// The packet was translated and forwarded past the stack; `Translated` does not count it.
+    Offloaded = FASTNAT_A_STATS_OFFLOADED,
     /// An ICMP error was translated.
     IcmpErrors = FASTNAT_A_STATS_ICMP_ERRORS,
     /// A flow was made.
@@ -43,6 +45,17 @@ counters! {
     RemoteHits = FASTNAT_A_STATS_REMOTE_HITS,
     /// A flow between two inside hosts was made.
     Hairpins = FASTNAT_A_STATS_HAIRPINS,
+    /// Not offloaded: the cached route is unknown or no longer valid.
+    SlowRoute = FASTNAT_A_STATS_SLOW_ROUTE,
+    /// Not offloaded: input interface, mark or TOS are not those learned.
+    SlowKey = FASTNAT_A_STATS_SLOW_KEY,
+    /// Not offloaded: TTL, IP options, TCP SYN, FIN or RST.
+    SlowHeader = FASTNAT_A_STATS_SLOW_HEADER,
+    /// Not offloaded: longer than the MTU, or reassembled.
+    SlowSize = FASTNAT_A_STATS_SLOW_SIZE,
+    /// Not offloaded: the packet carries a socket, a route or an extension, is shared, or has no
+    /// headroom.
+    SlowPacket = FASTNAT_A_STATS_SLOW_PACKET,
     /// Nothing concerned the packet.
     PassUntouched = FASTNAT_A_STATS_PASS_UNTOUCHED,
     /// A policy exempted the packet.

@@ -26,6 +26,10 @@ impl<'a> Device<'a> {
         NonNull::new(ptr).map(|ptr| Self(ptr, PhantomData))
     }
 
+    pub(super) fn as_ptr(&self) -> *mut bindings::net_device {
+        self.0.as_ptr()
+    }
+
     /// The name, padded with zeroes.
     pub(crate) fn name(&self) -> IfName {
         let mut name = IfName::default();

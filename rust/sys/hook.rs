@@ -5,6 +5,7 @@
 use super::dev::Device;
 use super::ffi;
 use super::rcu::{self, Rcu};
+use super::route::Route;
 use super::skb::Skb;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -23,12 +24,14 @@ const PRIORITY: i32 = -395;
 const IPV4: u8 = 2;
 
 /// What becomes of a packet.
-#[derive(Copy, Clone, Eq, PartialEq)]
-pub(crate) enum Verdict {
+pub(crate) enum Verdict<'a> {
     /// It goes on.
     Accept,
     /// The kernel frees it.
     Drop,
+    /// It leaves by this route, past the rest of the stack. [`Route::fit`] has accepted it, and its
+    /// header was made writable since. PREROUTING alone says so.
+    Forward(&'a Route),
 }
 
 /// Where a packet is on its way.
@@ -58,6 +61,11 @@ impl<'a> Context<'a> {
         unsafe { Device::from_ptr(self.state.out) }
     }
 
+    #[inline]
+    pub(super) fn input_ptr(&self) -> *mut bindings::net_device {
+        self.state.in_
+    }
+
     pub(super) fn net(&self) -> *mut bindings::net {
         self.state.net
     }
@@ -66,9 +74,19 @@ impl<'a> Context<'a> {
 /// What is done with the packets of a namespace. Runs with RCU held, mostly in softirq.
 pub(crate) trait Handler: Send + Sync + 'static {
     /// Before routing.
-    fn prerouting(&self, skb: &mut Skb, context: &Context<'_>, rcu: Rcu<'_>) -> Verdict;
+    fn prerouting<'a>(
+        &'a self,
+        skb: &mut Skb,
+        context: &'a Context<'a>,
+        rcu: Rcu<'a>,
+    ) -> Verdict<'a>;
     /// After routing.
-    fn postrouting(&self, skb: &mut Skb, context: &Context<'_>, rcu: Rcu<'_>) -> Verdict;
+    fn postrouting<'a>(
+        &'a self,
+        skb: &mut Skb,
+        context: &'a Context<'a>,
+        rcu: Rcu<'a>,
+    ) -> Verdict<'a>;
 }
 
 /// The hooks of one namespace, on until dropped.
@@ -185,10 +203,10 @@ unsafe fn enter<H: Handler>(
     this: *mut c_void,
     skb: *mut bindings::sk_buff,
     state: *const ffi::nf_hook_state,
-    step: impl FnOnce(&H, &mut Skb, &Context<'_>, Rcu<'_>) -> Verdict,
+    step: impl for<'a> FnOnce(&'a H, &mut Skb, &'a Context<'a>, Rcu<'a>) -> Verdict<'a>,
 ) -> c_uint {
     // SAFETY: The hook's contract.
-    let (handler, mut skb, context, rcu) = unsafe {
+    let (handler, mut packet, context, rcu) = unsafe {
         let context = Context { state: &*state };
         (
             &*this.cast::<H>(),
@@ -197,8 +215,13 @@ unsafe fn enter<H: Handler>(
             Rcu::held(),
         )
     };
-    match step(handler, &mut skb, &context, rcu) {
+    match step(handler, &mut packet, &context, rcu) {
         Verdict::Accept => ffi::NF_ACCEPT,
         Verdict::Drop => ffi::NF_DROP,
+        Verdict::Forward(route) => {
+            // SAFETY: The hook owns the packet, and nothing here touches it any more.
+            unsafe { route.forward(skb) };
+            ffi::NF_STOLEN
+        }
     }
 }

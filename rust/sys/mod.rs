@@ -14,6 +14,7 @@ pub(crate) mod msg;
 pub(crate) mod node;
 pub(crate) mod pernet;
 pub(crate) mod rcu;
+pub(crate) mod route;
 pub(crate) mod skb;
 pub(crate) mod slab;
 pub(crate) mod sysctl;

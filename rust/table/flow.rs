@@ -8,6 +8,7 @@
 
 use super::binding::{Held, Kept};
 use super::hash::{Entry, Link};
+use super::routes::RouteId;
 use super::wheel::{Timed, Timer};
 use super::{Family, Owner};
 use crate::nat::rewrite::Half;
@@ -16,7 +17,7 @@ use crate::nat::tuple::{Endpoint, Tuple};
 use crate::sys::rcu::{self, Head};
 use core::mem::ManuallyDrop;
 use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicU8, Ordering};
 use kernel::bindings::callback_head;
 use kernel::sync::Arc;
 
@@ -48,11 +49,13 @@ pub(crate) struct FlowEntry<A> {
     link: Link<FlowEntry<A>>,
     key: Tuple<A>,
     to: Tuple<A>,
+    route: AtomicU64,
     seen: AtomicU32,
+    node: i32,
     direction: Direction,
     half: Half,
     local: bool,
-    node: i32,
+    passed: AtomicU8,
 }
 
 // SAFETY: Both always return the same fields; `key` is never written.
@@ -137,10 +140,12 @@ impl<A: Family> NewFlow<'_, A> {
             link: Link::new(),
             key,
             to,
+            route: AtomicU64::new(0),
             seen: AtomicU32::new(self.now.0),
             direction,
             half,
             local: self.local,
+            passed: AtomicU8::new(0),
             node,
         };
         Flow {
@@ -201,6 +206,31 @@ impl<A: Family> FlowEntry<A> {
         if self.seen.load(Ordering::Relaxed) != now.0 {
             self.seen.store(now.0, Ordering::Relaxed);
         }
+    }
+
+    /// The route that packets of this direction go by, past the stack.
+    #[inline]
+    pub(crate) fn route(&self) -> Option<RouteId> {
+        match self.route.load(Ordering::Relaxed) {
+            0 => None,
+            id => Some(RouteId(id)),
+        }
+    }
+
+    /// From now on packets of this direction may go by this route.
+    pub(crate) fn set_route(&self, id: RouteId) {
+        self.route.store(id.0, Ordering::Relaxed);
+    }
+
+    /// A packet of this direction has passed the whole stack; have as many as `enough`?
+    pub(crate) fn has_passed(&self, enough: u8) -> bool {
+        let passed = self.passed.load(Ordering::Relaxed);
+        if passed >= enough {
+            return true;
+        }
+        let passed = passed.wrapping_add(1);
+        self.passed.store(passed, Ordering::Relaxed);
+        passed >= enough
     }
 
     /// The flow that this is a direction of.

@@ -13,6 +13,7 @@ pub(crate) mod hash;
 pub(crate) mod lease;
 pub(crate) mod making;
 pub(crate) mod ports;
+pub(crate) mod routes;
 pub(crate) mod shard;
 #[cfg(CONFIG_KUNIT = "y")]
 mod tests;
@@ -20,6 +21,7 @@ pub(crate) mod wheel;
 
 use crate::nat::addr::V4;
 use crate::nat::hash::Words;
+use crate::nat::offload::Offload;
 use crate::nat::policy::IfName;
 use crate::sys::rcu;
 use crate::sys::slab::Cache;
@@ -109,6 +111,8 @@ pub(crate) struct Owner {
     pub(crate) outside_iface: IfName,
     /// When what lives by it expires.
     pub(crate) expiry: Expiry,
+    /// Whether packets of its flows are forwarded past the stack.
+    pub(crate) offload: Offload,
     /// Bindings alive of the pool that it translates to, whichever policies they were made for.
     pub(crate) pool_bindings: Option<Arc<AtomicU32>>,
     /// Flows alive.
@@ -123,12 +127,14 @@ impl Owner {
         id: u32,
         outside_iface: IfName,
         expiry: Expiry,
+        offload: Offload,
         pool_bindings: Option<Arc<AtomicU32>>,
     ) -> Self {
         Self {
             id,
             outside_iface,
             expiry,
+            offload,
             pool_bindings,
             flows: AtomicU32::new(0),
             hits: AtomicU64::new(0),

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Builds a kernel with the checkers of tools/rig/debug on, once, and prints its folder.
+# Builds a kernel of our own, once, and prints its folder.
 #
-#   debug-kernel.sh uml|x86    uml: a program that is a kernel; x86: for QEMU
+#   debug-kernel.sh uml|x86    with the checkers of tools/rig/debug; uml: a program that is a kernel; x86: for QEMU
+#   debug-kernel.sh perf       without any, for measurements (tools/rig/perf): uml with one CPU
 #
 # The source is that of the stock kernel. The folder is laid out as kernel.sh's is, so that what takes the
 # one takes the other; a build that was interrupted goes on where it stopped.
@@ -12,18 +13,19 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 FORMAT=1 # raise it when the way the kernel is made changes
-kind=${1:-}
+kind=${1:-} what=debug
 fragments=("$REPO/tools/rig/debug/common.config" "$REPO/tools/rig/debug/$kind.config")
 case $kind in
+perf) what=perf fragments=("$REPO/tools/rig/perf/uml.config") base=(defconfig) image=linux targets=(linux modules) make_args=(ARCH=um) minutes=7 ;;
 uml) base=(defconfig) image=linux targets=(linux modules) make_args=(ARCH=um LLVM=1) minutes=12 ;;
 x86) base=(x86_64_defconfig kvm_guest.config) image=arch/x86/boot/bzImage targets=(bzImage modules) make_args=(LLVM=1) minutes=20 ;;
-*) die "usage: debug-kernel.sh uml|x86" ;;
+*) die "usage: debug-kernel.sh uml|x86|perf" ;;
 esac
 IN=$REPO/tools/rig/in-sysroot
 
 stock=$("$REPO/tools/rig/kernel.sh")
 key=$(cat "${fragments[@]}" - <<<"$FORMAT $(cat "$stock/release")" | sha256sum | cut -c1-8)
-dir=$CACHE/debug/$kind-$key
+dir=$CACHE/$what/$kind-$key
 tree=$dir/tree
 
 kbuild() {
@@ -47,7 +49,7 @@ copy_source() {
 		--exclude='/drivers/'{gpu,media,infiniband,staging,scsi}'/**' --exclude='/drivers/net/'{ethernet,wireless}'/**' \
 		--exclude='/sound/**' --exclude='/tools/'{testing,perf}'/**' --exclude='/Documentation/**' \
 		"$stock/tree/" "$tree/"
-	[[ $kind != uml ]] || mend_uml
+	[[ $image != linux ]] || mend_uml
 	kbuild mrproper
 	touch "$dir/copied"
 }
@@ -75,26 +77,26 @@ collect() {
 	release=$(cat "$tree/include/config/kernel.release")
 	rm -rf "${dir:?}/boot"
 	kbuild INSTALL_MOD_PATH="$dir/boot/usr" modules_install
-	cp "$tree/$image" "$dir/$([[ $kind == uml ]] && echo linux || echo vmlinuz)"
+	cp "$tree/$image" "$dir/$([[ $image == linux ]] && echo linux || echo vmlinuz)"
 	find "$tree" \( -path "$tree/scripts" -o -path "$tree/tools" -o -path "$tree/rust" \) -prune -o \
 		\( -name '*.o' -o -name '*.a' -o -name '*.ko' -o -name 'vmlinux*' -o -name linux -type f \) -exec rm -f {} +
 	echo "$release" >"$dir/release.tmp"
 	mv "$dir/release.tmp" "$dir/release"
 	# Those of older configurations, unless somebody may still be using one.
-	find "$CACHE/debug" -maxdepth 1 -name "$kind-*" ! -path "$dir" -mmin +720 -exec rm -rf {} +
+	find "$CACHE/$what" -maxdepth 1 -name "$kind-*" ! -path "$dir" -mmin +720 -exec rm -rf {} +
 }
 
 if [[ ! -e $dir/release ]]; then
 	"$REPO/tools/rig/sysroot.sh" >/dev/null
-	lock debug
+	lock "$what"
 	STEPS=3
 	[[ -e $dir/copied ]] || STEPS=4
 	if [[ ! -e $dir/release ]]; then
 		mkdir -p "$dir"
-		[[ -e $dir/copied ]] || step "debug kernel $kind: copying the source (about 30 s)" copy_source
-		step "debug kernel $kind: configuration (about 30 s)" configure
-		step "debug kernel $kind: compiling (about $minutes min on two cores)" build
-		step "debug kernel $kind: modules (about 30 s)" collect
+		[[ -e $dir/copied ]] || step "$what kernel $kind: copying the source (about 30 s)" copy_source
+		step "$what kernel $kind: configuration (about 30 s)" configure
+		step "$what kernel $kind: compiling (about $minutes min on two cores)" build
+		step "$what kernel $kind: modules (about 30 s)" collect
 	fi
 fi
 echo "$dir"

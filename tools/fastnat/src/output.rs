@@ -71,7 +71,8 @@ pub enum Align {
     Right,
 }
 
-/// Writes rows as aligned columns, two spaces apart, nothing at the ends of lines.
+/// Writes rows as aligned columns, two spaces apart, nothing at the ends of lines. A column without
+/// any text is left out.
 pub fn table(out: &mut dyn Write, align: &[Align], rows: &[Vec<String>]) -> io::Result<()> {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
     let widths: Vec<_> = (0..align.len())
@@ -79,6 +80,7 @@ pub fn table(out: &mut dyn Write, align: &[Align], rows: &[Vec<String>]) -> io::
         .collect();
     for row in rows {
         let cells = row.iter().zip(align.iter().zip(&widths));
+        let cells = cells.filter(|(_, (_, width))| **width > 0);
         let cells: Vec<_> = cells
             .map(|(cell, (align, width))| pad(cell, *align, *width))
             .collect();
@@ -108,5 +110,14 @@ mod tests {
             String::from_utf8_lossy(&out),
             "ID  NAME    X\n10  web\n 9  a-pool  y\n"
         );
+    }
+
+    #[test]
+    fn columns_without_text_are_left_out() {
+        let rows = [["a", "", "b"], ["c", "", "d"]];
+        let rows: Vec<Vec<String>> = rows.map(|row| row.map(String::from).to_vec()).to_vec();
+        let mut out = Vec::new();
+        table(&mut out, &[Align::Left; 3], &rows).expect("memory");
+        assert_eq!(String::from_utf8_lossy(&out), "a  b\nc  d\n");
     }
 }

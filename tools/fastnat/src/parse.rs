@@ -236,6 +236,21 @@ impl FromStr for Mark {
     }
 }
 
+/// A mark under a mask, which has to be there to be sent; `none` for that of no packet.
+pub fn exempt_mark(text: &str) -> Result<Mark, String> {
+    let Mark { value, mask } = match text {
+        "none" => Mark {
+            value: 0,
+            mask: Some(0),
+        },
+        _ => text.parse()?,
+    };
+    Ok(Mark {
+        value,
+        mask: mask.or(Some(u32::MAX)),
+    })
+}
+
 fn name(text: &str, max: usize) -> Result<String, String> {
     if text.is_empty() || text.len() > max {
         return Err(format!("a name has 1 to {max} characters"));

@@ -6,7 +6,7 @@ use clap::{CommandFactory, Parser};
 use fastnat::cli::{Cli, Noun, binding, config, flow, policy, pool, stats};
 use fastnat_netlink::Proto;
 use fastnat_netlink::generated::{
-    Binding, Expiry, Group, Policy, PolicyAction, Pool, PortMode, Range, Tuple,
+    Binding, Expiry, Group, OffloadChoice, Policy, PolicyAction, Pool, PortMode, Range, Tuple,
 };
 
 fn noun(line: &str) -> Noun {
@@ -176,6 +176,20 @@ fn leases_and_timeouts() {
     assert!(dnat.tcp_fin);
 }
 
+#[test]
+fn policies_may_be_offloaded_otherwise_than_the_settings_say() {
+    let offload = |line: &str| {
+        let policy = added_policy(&format!("fastnat policy add {line}"));
+        (policy.offload, policy.offload_after)
+    };
+    let masquerade = "masquerade --offload on --offload-after 9";
+    assert_eq!(offload(masquerade), (Some(OffloadChoice::On), Some(9)));
+    let dnat = "dnat --to 10.0.0.80 --offload off";
+    assert_eq!(offload(dnat), (Some(OffloadChoice::Off), None));
+    let snat = "snat --pool p --offload inherit --offload-after 0";
+    assert_eq!(offload(snat), (Some(OffloadChoice::Inherit), Some(0)));
+}
+
 fn binding(line: &str) -> Binding {
     match noun(&format!("fastnat binding {line}")) {
         Noun::Binding(binding::Binding::Add(add)) => add.attributes(),
@@ -218,6 +232,15 @@ fn settings(line: &str) -> String {
 }
 
 #[test]
+fn devices_to_exempt_are_a_list() {
+    let devices = |line: &str| settings(&format!("set --offload-exempt-dev {line}"));
+    let two = r#"{"offload-exempt-devices":{"name":["wg0","lan7"]}}"#;
+    assert_eq!(devices("wg0 --offload-exempt-dev lan7"), two);
+    assert_eq!(devices("wg0 lan7"), two);
+    assert_eq!(devices("none"), r#"{"offload-exempt-devices":{"name":[]}}"#);
+}
+
+#[test]
 fn settings_and_sizes() {
     assert_eq!(
         settings("set --timeout-udp 2m --conntrack tracked"),
@@ -233,6 +256,20 @@ fn settings_and_sizes() {
             + r#""numa":"local","events":"flow"}"#
     );
     assert_eq!(settings("size"), "{}");
+    assert_eq!(
+        settings("set --offload on --offload-after 255 --offload-exempt-mark 0x10/0xff"),
+        r#"{"offload":"on","offload-after":255,"offload-exempt-mark":16,"#.to_string()
+            + r#""offload-exempt-mask":255}"#
+    );
+    let mark = |mark: &str| settings(&format!("set --offload-exempt-mark {mark}"));
+    assert_eq!(
+        mark("7"),
+        r#"{"offload-exempt-mark":7,"offload-exempt-mask":4294967295}"#
+    );
+    assert_eq!(
+        mark("none"),
+        r#"{"offload-exempt-mark":0,"offload-exempt-mask":0}"#
+    );
     assert_eq!(
         settings("size --flows 4M --bindings 1M --buckets 2k"),
         r#"{"max-flows":4194304,"max-bindings":1048576,"buckets":2048}"#
@@ -318,6 +355,20 @@ fn mistakes_are_explained() {
         ("config set --numa near", "use one of: home, local"),
         ("policy add masquerade --timeout-tcp soon", "30s, 5m, 2h"),
         ("policy add no-snat --tcp-fin", "--tcp-fin"),
+        ("policy add no-dnat --offload off", "--offload"),
+        (
+            "policy add masquerade --offload maybe",
+            "use one of: inherit, off, on",
+        ),
+        ("policy add masquerade --offload-after 256", "0..=255"),
+        ("config set --offload inherit", "use one of: off, on"),
+        ("config set --offload-after 0", "1..=255"),
+        ("config set --offload-exempt-mark 0x100/0xff", "never match"),
+        ("config set --offload-exempt-mark all", "32 bit number"),
+        (
+            "config set --offload-exempt-dev an-interface-too-long",
+            "1 to 15 characters",
+        ),
         (
             "binding del --proto tcp --outside 203.0.113.7",
             "the port is missing",

@@ -6,8 +6,8 @@ use fastnat::failure::Failure;
 use fastnat::output::Text;
 use fastnat::show;
 use fastnat_netlink::generated::{
-    Binding, Config, ConntrackMode, EventLevel, Expiry, Flow, Node, NumaMode, Policy, PolicyAction,
-    Pool, PortMode, Range, Stats, Tuple,
+    Binding, Config, ConntrackMode, Devices, EventLevel, Expiry, Flow, Node, NumaMode,
+    OffloadChoice, OffloadMode, Policy, PolicyAction, Pool, PortMode, Range, Stats, Tuple,
 };
 use fastnat_netlink::{Error, Proto, Refusal};
 
@@ -63,6 +63,32 @@ fn flows_are_aligned_and_have_their_node_when_there_are_several() {
          policy 1  expires 7431s  node 1\n"
     );
     assert_eq!(text(&show::Flows(Vec::new())), "");
+}
+
+#[test]
+fn an_offloaded_flow_says_which_way() {
+    let flow = |offloaded_orig, offloaded_reply| Flow {
+        offloaded_orig,
+        offloaded_reply,
+        ..flow(Proto::TCP, 41234, 443)
+    };
+    let ways = [(false, false), (true, false), (false, true), (true, true)];
+    let flows = ways.map(|(orig, reply)| flow(orig, reply)).to_vec();
+    let listed = text(&show::Flows(flows));
+    let ends: Vec<_> = listed
+        .lines()
+        .map(|line| line.split("7431s").last())
+        .collect();
+    let expected = [
+        "",
+        "  offloaded orig",
+        "  offloaded reply",
+        "  offloaded both",
+    ];
+    assert_eq!(ends, expected.map(Some));
+    let json = serde_json::to_value(show::Flow(flow(true, false))).unwrap();
+    assert_eq!(json["offloaded-orig"], true);
+    assert!(json.get("offloaded-reply").is_none());
 }
 
 #[test]
@@ -135,6 +161,31 @@ fn a_policy_says_what_expires_otherwise_than_the_settings_say() {
         text(&show::Policies(vec![usual]))
             .starts_with("ID  PRIORITY  ACTION  MATCH  TO  FLOWS  HITS\n")
     );
+}
+
+#[test]
+fn a_policy_says_what_is_offloaded_otherwise_than_the_settings_say() {
+    let policy = |offload, offload_after| Policy {
+        id: Some(1),
+        offload,
+        offload_after,
+        ..Policy::default()
+    };
+    let listed = text(&show::Policies(vec![
+        policy(Some(OffloadChoice::Inherit), Some(0)),
+        policy(Some(OffloadChoice::Off), None),
+        policy(Some(OffloadChoice::On), Some(9)),
+        policy(None, Some(5)),
+    ]));
+    let ends: Vec<_> = listed
+        .lines()
+        .map(|line| line.split_once("any").map_or("", |(_, end)| end.trim()))
+        .collect();
+    assert_eq!(ends, ["", "", "off", "on after 9", "after 5"]);
+    assert!(listed.lines().next().unwrap().ends_with("OFFLOAD"));
+    assert!(!listed.contains("EXPIRY"), "{listed}");
+    let usual = text(&show::Policies(vec![policy(None, None)]));
+    assert!(!usual.contains("OFFLOAD"), "{usual}");
 }
 
 #[test]
@@ -261,6 +312,38 @@ fn settings_have_their_units() {
         text(&show::Config(fixed)),
         "timeout-tcp-transitory  240 s\nbuckets                 4096 per table\n\
          numa                    home\n"
+    );
+}
+
+#[test]
+fn settings_of_offload() {
+    let none = Config {
+        offload: Some(OffloadMode::Off),
+        offload_after: Some(1),
+        offload_exempt_mark: Some(0),
+        offload_exempt_mask: Some(0),
+        offload_exempt_devices: Some(Devices::default()),
+        ..Config::default()
+    };
+    assert_eq!(
+        text(&show::Config(none)),
+        "offload              off\noffload-after        1 packet\n\
+         offload-exempt-mark  none\noffload-exempt-dev   none\n"
+    );
+    let some = Config {
+        offload: Some(OffloadMode::On),
+        offload_after: Some(3),
+        offload_exempt_mark: Some(16),
+        offload_exempt_mask: Some(0xff),
+        offload_exempt_devices: Some(Devices {
+            name: vec!["wg0".into(), "lan7".into()],
+        }),
+        ..Config::default()
+    };
+    assert_eq!(
+        text(&show::Config(some)),
+        "offload              on\noffload-after        3 packets\n\
+         offload-exempt-mark  0x10/0xff\noffload-exempt-dev   wg0 lan7\n"
     );
 }
 

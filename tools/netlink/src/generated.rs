@@ -81,6 +81,28 @@ wire_enum! {
 }
 
 wire_enum! {
+    /// Whether packets of flows are forwarded past the stack.
+    OffloadMode = "offload-mode" {
+        /// No; all of them take the way through routing and firewall.
+        Off = 0 "off",
+        /// Yes, once the first packets of a direction have passed the whole stack.
+        On = 1 "on",
+    }
+}
+
+wire_enum! {
+    /// What a policy says about offload.
+    OffloadChoice = "offload-choice" {
+        /// As the settings say.
+        Inherit = 0 "inherit",
+        /// No, whatever the settings say.
+        Off = 1 "off",
+        /// Yes, whatever the settings say.
+        On = 2 "on",
+    }
+}
+
+wire_enum! {
     /// What a table holds.
     TableKind = "table-kind" {
         /// Flows, two entries each.
@@ -149,6 +171,11 @@ attribute_set! {
         /// A TCP flow in which a FIN or RST has passed expires after timeout-tcp-transitory of the
         /// settings.
         27 tcp_fin: bool = "tcp-fin",
+        /// Whether packets of the policy's flows are forwarded past the stack. Default inherit.
+        28 offload: Option<OffloadChoice> = "offload",
+        /// Packets of each direction of a flow that pass the whole stack first; 0, the default,
+        /// takes that of the settings.
+        29 offload_after: Option<u8> = "offload-after",
     }
 }
 
@@ -216,6 +243,10 @@ attribute_set! {
         7 count: Option<u32> = "count",
         /// Number of the event; one more than that of the last in its group.
         8 seq: Option<u32> = "seq",
+        /// Packets that go the way of the first are forwarded past the stack.
+        9 offloaded_orig: bool = "offloaded-orig",
+        /// Packets that come back are forwarded past the stack.
+        10 offloaded_reply: bool = "offloaded-reply",
     }
 }
 
@@ -274,62 +305,75 @@ attribute_set! {
     Stats = "stats" {
         /// Ends of packets translated; a packet that gets both anew counts twice.
         1 translated: Option<u64> = "translated",
+        /// Packets forwarded past the stack; translated counts them, too.
+        2 offloaded: Option<u64> = "offloaded",
         /// ICMP errors translated, with the header they quote.
-        2 icmp_errors: Option<u64> = "icmp-errors",
+        3 icmp_errors: Option<u64> = "icmp-errors",
         /// Flows created.
-        3 flows_created: Option<u64> = "flows-created",
+        4 flows_created: Option<u64> = "flows-created",
         /// Flows removed because they were idle.
-        4 flows_expired: Option<u64> = "flows-expired",
+        5 flows_expired: Option<u64> = "flows-expired",
         /// Flows removed by a flush, a deleted policy or a lost address.
-        5 flows_flushed: Option<u64> = "flows-flushed",
+        6 flows_flushed: Option<u64> = "flows-flushed",
         /// Bindings created.
-        6 bindings_created: Option<u64> = "bindings-created",
+        7 bindings_created: Option<u64> = "bindings-created",
         /// Bindings whose last flow has gone, or that expired or were deleted.
-        7 bindings_ended: Option<u64> = "bindings-ended",
+        8 bindings_ended: Option<u64> = "bindings-ended",
         /// Tables that were given another number of buckets, or another hash key.
-        8 resizes: Option<u64> = "resizes",
+        9 resizes: Option<u64> = "resizes",
         /// Events that could not be sent for want of memory; their numbers are missing.
-        9 events_lost: Option<u64> = "events-lost",
+        10 events_lost: Option<u64> = "events-lost",
         /// Lookups that found their flow in the table of another NUMA node.
-        10 remote_hits: Option<u64> = "remote-hits",
+        11 remote_hits: Option<u64> = "remote-hits",
         /// Flows created between two inside hosts through an outside endpoint.
-        11 hairpins: Option<u64> = "hairpins",
+        12 hairpins: Option<u64> = "hairpins",
+        /// Not offloaded, the cached route is unknown or no longer valid.
+        13 slow_route: Option<u64> = "slow-route",
+        /// Not offloaded, input interface, mark or TOS differ from those learned.
+        14 slow_key: Option<u64> = "slow-key",
+        /// Not offloaded, the packet has IP options, a TTL that ends, or a TCP SYN, FIN or RST.
+        15 slow_header: Option<u64> = "slow-header",
+        /// Not offloaded, the packet is longer than the MTU, or was reassembled.
+        16 slow_size: Option<u64> = "slow-size",
+        /// Not offloaded, the packet carries a socket, a route or an extension, is shared with
+        /// others, or has no room for a link-layer header.
+        17 slow_packet: Option<u64> = "slow-packet",
         /// Packets that no flow, binding or policy concerned.
-        12 pass_untouched: Option<u64> = "pass-untouched",
+        18 pass_untouched: Option<u64> = "pass-untouched",
         /// Packets that a no-snat or no-dnat policy let through as they were.
-        13 pass_exempt: Option<u64> = "pass-exempt",
+        19 pass_exempt: Option<u64> = "pass-exempt",
         /// Packets from or to the host itself let through as they were.
-        14 pass_local: Option<u64> = "pass-local",
+        20 pass_local: Option<u64> = "pass-local",
         /// Dropped, a policy matched a protocol that cannot be translated.
-        15 drop_protocol: Option<u64> = "drop-protocol",
+        21 drop_protocol: Option<u64> = "drop-protocol",
         /// Dropped, a policy matched a packet whose headers are wrong or cut short.
-        16 drop_malformed: Option<u64> = "drop-malformed",
+        22 drop_malformed: Option<u64> = "drop-malformed",
         /// Dropped, a policy matched a fragment that was not reassembled.
-        17 drop_fragment: Option<u64> = "drop-fragment",
+        23 drop_fragment: Option<u64> = "drop-fragment",
         /// Dropped, no outside port was free in the pool.
-        18 drop_ports: Option<u64> = "drop-ports",
+        24 drop_ports: Option<u64> = "drop-ports",
         /// Dropped, the output interface has no address to masquerade with.
-        19 drop_address: Option<u64> = "drop-address",
+        25 drop_address: Option<u64> = "drop-address",
         /// Dropped, the table already holds max-flows flows.
-        20 drop_max_flows: Option<u64> = "drop-max-flows",
+        26 drop_max_flows: Option<u64> = "drop-max-flows",
         /// Dropped, the table already holds max-bindings bindings.
-        21 drop_max_bindings: Option<u64> = "drop-max-bindings",
+        27 drop_max_bindings: Option<u64> = "drop-max-bindings",
         /// Dropped, no memory for it, or 65536 outside addresses are in use.
-        22 drop_memory: Option<u64> = "drop-memory",
+        28 drop_memory: Option<u64> = "drop-memory",
         /// Dropped, another flow uses a tuple that is needed, or half of a hairpin has gone.
-        23 drop_conflict: Option<u64> = "drop-conflict",
+        29 drop_conflict: Option<u64> = "drop-conflict",
         /// Dropped, an ICMP error or echo reply from inside about no flow known here.
-        24 drop_icmp_no_flow: Option<u64> = "drop-icmp-no-flow",
+        30 drop_icmp_no_flow: Option<u64> = "drop-icmp-no-flow",
         /// Dropped, an ICMP error whose checksum is wrong.
-        25 drop_icmp_checksum: Option<u64> = "drop-icmp-checksum",
+        31 drop_icmp_checksum: Option<u64> = "drop-icmp-checksum",
         /// Dropped, too many entries are in one bucket of the table.
-        26 drop_chain: Option<u64> = "drop-chain",
+        32 drop_chain: Option<u64> = "drop-chain",
         /// Flows alive.
-        27 flows: Option<u32> = "flows",
+        33 flows: Option<u32> = "flows",
         /// Bindings alive.
-        28 bindings: Option<u32> = "bindings",
+        34 bindings: Option<u32> = "bindings",
         /// One for each NUMA node that has a table.
-        29 node: Vec<Node> = "node",
+        35 node: Vec<Node> = "node",
     }
 }
 
@@ -358,6 +402,28 @@ attribute_set! {
         9 numa: Option<NumaMode> = "numa",
         /// Which events are sent. Default binding.
         10 events: Option<EventLevel> = "events",
+        /// Whether packets of flows are forwarded past the stack, unless their policy says
+        /// otherwise. Never while conntrack is tracked. Default off.
+        11 offload: Option<OffloadMode> = "offload",
+        /// Packets of each direction of a flow that pass the whole stack first. Default 3.
+        12 offload_after: Option<u8> = "offload-after",
+        /// Packets are never offloaded whose mark has this value under offload-exempt-mask; a value
+        /// with bits outside the mask is refused. Default 0.
+        13 offload_exempt_mark: Option<u32> = "offload-exempt-mark",
+        /// Bits of the mark that offload-exempt-mark is about; with none of them no packet is
+        /// exempt. Bits of the mark outside are refused. Default 0.
+        14 offload_exempt_mask: Option<u32> = "offload-exempt-mask",
+        /// Interfaces by which flows that come in or leave are not offloaded, at most 16. Replaces
+        /// those that were there.
+        15 offload_exempt_devices: Option<Devices> = "offload-exempt-devices",
+    }
+}
+
+attribute_set! {
+    /// The attribute set `devices`.
+    Devices = "devices" {
+        /// Name of an interface, which need not exist yet.
+        1 name: Vec<String> = "name",
     }
 }
 

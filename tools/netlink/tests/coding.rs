@@ -5,7 +5,7 @@
 use std::net::Ipv4Addr;
 
 use fastnat_netlink::generated::{
-    Config, ConntrackMode, Flow, Policy, PolicyAction, Pool, PortMode, Range, Stats, Tuple,
+    Config, ConntrackMode, Devices, Flow, Policy, PolicyAction, Pool, PortMode, Range, Stats, Tuple,
 };
 use fastnat_netlink::{Attributes, Proto};
 use proptest::collection::vec;
@@ -56,6 +56,30 @@ fn nests_are_flagged_and_repeated() {
         &[12, 0, 2, 0x80, 8, 0, 1, 0, 1, 1, 1, 2],
     ];
     assert_eq!(bytes(&pool), expected.concat());
+}
+
+/// No list says nothing, an empty one that there is nothing.
+#[cfg(target_endian = "little")]
+#[test]
+fn a_list_of_names_may_be_empty() {
+    let config = |devices: Option<&[&str]>| Config {
+        offload_exempt_devices: devices.map(|names| Devices {
+            name: names.iter().map(ToString::to_string).collect(),
+        }),
+        ..Config::default()
+    };
+    let two = config(Some(&["a", "b1"]));
+    let inner = [
+        &[6, 0, 1, 0, b'a', 0, 0, 0][..],
+        &[7, 0, 1, 0, b'b', b'1', 0, 0],
+    ];
+    let expected = [&[20, 0, 15, 0x80][..], &inner.concat()].concat();
+    assert_eq!(bytes(&two), expected);
+    assert_eq!(bytes(&config(Some(&[]))), [4, 0, 15, 0x80]);
+    assert!(bytes(&config(None)).is_empty());
+    for devices in [two, config(Some(&[]))] {
+        assert_eq!(Config::parse(&bytes(&devices)).unwrap(), devices);
+    }
 }
 
 /// A flag is there or not; JSON has it when it is there.
@@ -158,10 +182,14 @@ prop_compose! {
         orig in of(tuple()),
         translated in of(tuple()),
         numbers in any::<[Option<u32>; 4]>(),
+        (offloaded_orig, offloaded_reply) in any::<(bool, bool)>(),
     ) -> Flow {
         let [policy, expires, node, count] = numbers;
         let seq = node;
-        Flow { proto: Some(Proto(proto)), orig, translated, policy, expires, node, count, seq }
+        Flow {
+            proto: Some(Proto(proto)), orig, translated, policy, expires, node, count, seq,
+            offloaded_orig, offloaded_reply,
+        }
     }
 }
 

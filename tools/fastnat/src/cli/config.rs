@@ -4,16 +4,21 @@
 
 use clap::{Args, Subcommand};
 use fastnat_netlink::generated::{
-    Config as Attributes, ConntrackMode, EventLevel, NumaMode, Size as SizeAttributes,
+    Config as Attributes, ConntrackMode, Devices, EventLevel, NumaMode, OffloadMode,
+    Size as SizeAttributes,
 };
 
+use crate::parse::{Iface, Mark, exempt_mark};
 use crate::units::{buckets, count, seconds};
 
 const SET_EXAMPLES: &str = "\
 Examples:
   fastnat config set --max-flows 4M --max-bindings 4M
   fastnat config set --timeout-udp 2m --conntrack tracked
-  fastnat config set --buckets auto --events flow";
+  fastnat config set --buckets auto --events flow
+  fastnat config set --offload on --offload-after 5 --offload-exempt-mark 0x10/0xff
+  fastnat config set --offload-exempt-dev wg0 --offload-exempt-dev lan7
+  fastnat config set --offload-exempt-dev none";
 
 const SIZE_EXAMPLES: &str = "\
 Examples:
@@ -80,7 +85,24 @@ pub struct Set {
     /// Which events are sent to those who listen: binding, or flow for both
     #[arg(long, value_name = "LEVEL")]
     pub events: Option<EventLevel>,
+    /// Forward packets of flows past routing and firewall: on or off
+    #[arg(long, value_name = "MODE", help_heading = OFFLOAD)]
+    pub offload: Option<OffloadMode>,
+    /// Packets of each direction of a flow that pass the whole stack first
+    #[arg(long, value_name = "N", help_heading = OFFLOAD,
+        value_parser = clap::value_parser!(u8).range(1..))]
+    pub offload_after: Option<u8>,
+    /// Mark of packets that are never offloaded, under a mask if given; none for no packet
+    #[arg(long, value_name = "VALUE[/MASK]|none", help_heading = OFFLOAD,
+        value_parser = exempt_mark)]
+    pub offload_exempt_mark: Option<Mark>,
+    /// Interfaces by which flows that come in or leave are not offloaded, in place of those that
+    /// were set before; none alone for no interface
+    #[arg(long, value_name = "IF|none", help_heading = OFFLOAD, num_args = 1..)]
+    pub offload_exempt_dev: Vec<Iface>,
 }
+
+const OFFLOAD: &str = "Offload";
 
 impl Set {
     /// The attributes of the request.
@@ -96,7 +118,25 @@ impl Set {
             timeout_tcp_transitory: self.timeout_tcp_transitory,
             numa: self.numa,
             events: self.events,
+            offload: self.offload,
+            offload_after: self.offload_after,
+            offload_exempt_mark: self.offload_exempt_mark.map(|mark| mark.value),
+            offload_exempt_mask: self.offload_exempt_mark.and_then(|mark| mark.mask),
+            offload_exempt_devices: self.devices(),
         }
+    }
+
+    /// The interfaces, if some are given or none are to be.
+    fn devices(&self) -> Option<Devices> {
+        let names = self.offload_exempt_dev.iter().map(|name| name.0.clone());
+        let mut names: Vec<_> = names.collect();
+        if names.is_empty() {
+            return None;
+        }
+        if names == ["none"] {
+            names.clear();
+        }
+        Some(Devices { name: names })
     }
 }
 

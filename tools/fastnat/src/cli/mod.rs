@@ -7,6 +7,7 @@ pub mod config;
 pub mod expiry;
 pub mod flow;
 pub mod monitor;
+pub mod offload;
 pub mod policy;
 pub mod pool;
 pub mod stats;

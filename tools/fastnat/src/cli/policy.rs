@@ -7,6 +7,7 @@ use fastnat_netlink::Proto;
 use fastnat_netlink::generated::{Policy as Attributes, PolicyAction};
 
 use super::expiry::Expiry;
+use super::offload::Offload;
 use crate::parse::{Endpoint, Iface, Mark, PoolName, Ports, Prefix};
 
 const ADD_EXAMPLES: &str = "\
@@ -14,6 +15,7 @@ Examples:
   fastnat policy add masquerade --out eth0
   fastnat policy add snat --pool web --src 10.0.0.0/8 --out eth0
   fastnat policy add snat --pool web --expiry absolute --timeout-tcp 1d --timeout-udp 1h
+  fastnat policy add masquerade --out eth0 --src 10.9.0.0/16 --priority 500 --offload off
   fastnat policy add no-snat --dst 192.168.0.0/16 --priority 100
   fastnat policy add dnat --to 10.0.0.80:8080 --dst 203.0.113.7 --proto tcp --dport 80
   fastnat policy add dnat --to 10.0.0.80:9000-9099 --proto udp --dport 5000-5099 --in eth0";
@@ -60,9 +62,9 @@ pub enum Action {
         /// Which flows.
         #[command(flatten)]
         matches: Matches,
-        /// For how long.
+        /// What becomes of the flows.
         #[command(flatten)]
-        expiry: Expiry,
+        flows: OfFlows,
     },
     /// Translate the source to the address of the output interface
     #[command(after_help = "Example:\n  fastnat policy add masquerade --out eth0")]
@@ -73,9 +75,9 @@ pub enum Action {
         /// Which flows.
         #[command(flatten)]
         matches: Matches,
-        /// For how long.
+        /// What becomes of the flows.
         #[command(flatten)]
-        expiry: Expiry,
+        flows: OfFlows,
     },
     /// Translate the destination to a given endpoint
     #[command(after_help = "Examples:\n  \
@@ -89,9 +91,9 @@ pub enum Action {
         /// Which flows.
         #[command(flatten)]
         matches: Matches,
-        /// For how long.
+        /// What becomes of the flows.
         #[command(flatten)]
-        expiry: Expiry,
+        flows: OfFlows,
     },
     /// Leave the source alone and ask no later source policy
     #[command(
@@ -112,6 +114,17 @@ pub enum Action {
         #[command(flatten)]
         matches: Matches,
     },
+}
+
+/// What a policy says of the flows that it makes.
+#[derive(Args, Debug)]
+pub struct OfFlows {
+    /// For how long they live.
+    #[command(flatten)]
+    pub expiry: Expiry,
+    /// Which way their packets go.
+    #[command(flatten)]
+    pub offload: Offload,
 }
 
 /// Which flows a policy is for; what is not given matches everything.
@@ -158,32 +171,34 @@ impl Action {
             Self::Snat {
                 pool,
                 matches,
-                expiry,
+                flows,
             } => Attributes {
                 pool: Some(pool.0),
-                ..expiry.attributes(matches.attributes(PolicyAction::Snat))
+                ..flows.attributes(matches.attributes(PolicyAction::Snat))
             },
             Self::Masquerade {
                 pool,
                 matches,
-                expiry,
+                flows,
             } => Attributes {
                 pool: pool.map(|name| name.0),
-                ..expiry.attributes(matches.attributes(PolicyAction::Masquerade))
+                ..flows.attributes(matches.attributes(PolicyAction::Masquerade))
             },
-            Self::Dnat {
-                to,
-                matches,
-                expiry,
-            } => Attributes {
+            Self::Dnat { to, matches, flows } => Attributes {
                 to_addr: Some(to.addr),
                 to_port_min: to.ports.map(|ports| ports.min),
                 to_port_max: to.ports.and_then(Ports::max_if_range),
-                ..expiry.attributes(matches.attributes(PolicyAction::Dnat))
+                ..flows.attributes(matches.attributes(PolicyAction::Dnat))
             },
             Self::NoSnat { matches } => matches.attributes(PolicyAction::NoSnat),
             Self::NoDnat { matches } => matches.attributes(PolicyAction::NoDnat),
         }
+    }
+}
+
+impl OfFlows {
+    fn attributes(self, attributes: Attributes) -> Attributes {
+        self.expiry.attributes(self.offload.attributes(attributes))
     }
 }
 

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use fastnat_netlink::generated;
 use serde::Serialize;
 
+use super::policy::mark;
 use crate::output::{Align, Text, table};
 
 /// The settings of the namespace.
@@ -33,6 +34,13 @@ impl Text for Config {
             ("buckets", config.buckets.map(buckets)),
             ("numa", config.numa.map(|mode| mode.to_string())),
             ("events", config.events.map(|level| level.to_string())),
+            ("offload", config.offload.map(|mode| mode.to_string())),
+            ("offload-after", config.offload_after.map(packets)),
+            ("offload-exempt-mark", exempt_mark(config)),
+            (
+                "offload-exempt-dev",
+                config.offload_exempt_devices.as_ref().map(names),
+            ),
         ];
         let rows = rows
             .into_iter()
@@ -45,5 +53,26 @@ fn buckets(buckets: u32) -> String {
     match buckets {
         0 => "auto".into(),
         _ => format!("{buckets} per table"),
+    }
+}
+
+fn packets(packets: u8) -> String {
+    match packets {
+        1 => "1 packet".into(),
+        _ => format!("{packets} packets"),
+    }
+}
+
+fn exempt_mark(config: &generated::Config) -> Option<String> {
+    match config.offload_exempt_mask {
+        Some(0) => Some("none".into()),
+        mask => mark(config.offload_exempt_mark, mask),
+    }
+}
+
+fn names(devices: &generated::Devices) -> String {
+    match devices.name.is_empty() {
+        true => "none".into(),
+        false => devices.name.join(" "),
     }
 }

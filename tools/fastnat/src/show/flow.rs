@@ -47,13 +47,13 @@ impl Text for Flushed {
     }
 }
 
-/// One line a flow; the node only where there is more than one.
+/// One line a flow; the node only where there is more than one, offload only where there is any.
 fn lines(out: &mut dyn Write, flows: &[generated::Flow]) -> io::Result<()> {
     let nodes = flows
         .iter()
         .any(|flow| flow.node.is_some_and(|node| node > 0));
     let rows: Vec<_> = flows.iter().map(|flow| line(flow, nodes)).collect();
-    table(out, &[Align::Left; 5], &rows)
+    table(out, &[Align::Left; 6], &rows)
 }
 
 fn line(flow: &generated::Flow, nodes: bool) -> Vec<String> {
@@ -68,7 +68,18 @@ fn line(flow: &generated::Flow, nodes: bool) -> Vec<String> {
         format!("policy {}", or_empty(flow.policy)),
         format!("expires {}s", or_empty(flow.expires)),
         or_empty(node),
+        or_empty(offloaded(flow).map(|which| format!("offloaded {which}"))),
     ]
+}
+
+/// The directions that are offloaded.
+fn offloaded(flow: &generated::Flow) -> Option<&'static str> {
+    match (flow.offloaded_orig, flow.offloaded_reply) {
+        (true, true) => Some("both"),
+        (true, false) => Some("orig"),
+        (false, true) => Some("reply"),
+        (false, false) => None,
+    }
 }
 
 /// The first packet as it came, with its protocol, and as it left.

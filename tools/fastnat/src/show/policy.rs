@@ -5,7 +5,7 @@
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
 
-use fastnat_netlink::generated::{Expiry, Policy, PolicyAction};
+use fastnat_netlink::generated::{Expiry, OffloadChoice, Policy, PolicyAction};
 use serde::Serialize;
 
 use super::{or_empty, titles};
@@ -27,7 +27,7 @@ impl Text for Added {
 #[serde(transparent)]
 pub struct Policies(pub Vec<Policy>);
 
-const ALIGN: [Align; 8] = [
+const ALIGN: [Align; 9] = [
     Align::Right,
     Align::Right,
     Align::Left,
@@ -35,12 +35,16 @@ const ALIGN: [Align; 8] = [
     Align::Left,
     Align::Right,
     Align::Right,
+    Align::Left,
     Align::Left,
 ];
 
 impl Text for Policies {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let special = self.0.iter().any(|policy| !expiry(policy).is_empty());
+        let title = |title, special: fn(&Policy) -> String| {
+            let some = self.0.iter().any(|policy| !special(policy).is_empty());
+            if some { title } else { "" }
+        };
         let mut rows = titles(&[
             "ID",
             "PRIORITY",
@@ -49,7 +53,8 @@ impl Text for Policies {
             "TO",
             "FLOWS",
             "HITS",
-            if special { "EXPIRY" } else { "" },
+            title("EXPIRY", expiry),
+            title("OFFLOAD", offload),
         ]);
         rows.extend(self.0.iter().map(row));
         table(out, &ALIGN, &rows)
@@ -66,6 +71,7 @@ fn row(policy: &Policy) -> Vec<String> {
         or_empty(policy.flows),
         or_empty(policy.hits),
         expiry(policy),
+        offload(policy),
     ]
 }
 
@@ -79,7 +85,7 @@ fn matches(policy: &Policy) -> String {
         ("dport", ports(policy.dst_port_min, policy.dst_port_max)),
         ("in", policy.in_iface.clone()),
         ("out", policy.out_iface.clone()),
-        ("mark", mark(policy)),
+        ("mark", mark(policy.mark, policy.mark_mask)),
     ];
     let parts = parts
         .into_iter()
@@ -104,9 +110,10 @@ pub(super) fn ports(min: Option<u16>, max: Option<u16>) -> Option<String> {
     })
 }
 
-fn mark(policy: &Policy) -> Option<String> {
-    let value = policy.mark?;
-    Some(match policy.mark_mask {
+/// A mark, and its mask if that leaves out bits.
+pub(super) fn mark(value: Option<u32>, mask: Option<u32>) -> Option<String> {
+    let value = value?;
+    Some(match mask {
         None | Some(u32::MAX) => format!("{value:#x}"),
         Some(mask) => format!("{value:#x}/{mask:#x}"),
     })
@@ -139,6 +146,19 @@ fn expiry(policy: &Policy) -> String {
         timeout("udp", policy.timeout_udp),
         timeout("icmp", policy.timeout_icmp),
         policy.tcp_fin.then(|| "tcp-fin".into()),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// What is said of offload that is not as in the settings, in the words of the command line.
+fn offload(policy: &Policy) -> String {
+    let choice = policy
+        .offload
+        .filter(|choice| *choice != OffloadChoice::Inherit);
+    let after = policy.offload_after.filter(|after| *after != 0);
+    let parts = [
+        choice.map(|choice| choice.to_string()),
+        after.map(|after| format!("after {after}")),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The fast path: packets of a flow leave from PREROUTING, by the route that packets before them
+//! took through the whole stack.
+//!
+//! A flow learns a route in POSTROUTING, where the firewall has let a packet through. Whatever is
+//! not as it was then (see `Route::fit`) sends a packet down the whole stack, where it teaches the
+//! flow the new route.
+
+use super::Hook;
+use crate::nat::addr::V4;
+use crate::nat::packet::{Edge, Packet};
+use crate::nat::rewrite::{self, Half};
+use crate::nat::tuple::{Tuple, ICMP};
+use crate::state::offload::OffloadRules;
+use crate::state::stats::Counter;
+use crate::sys::route::{Route, Unfit};
+use crate::sys::skb::Skb;
+use crate::sys::time;
+use crate::table::flow::{Direction, FlowEntry};
+use crate::table::routes::RouteId;
+
+impl From<Unfit> for Counter {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::Key => Self::SlowKey,
+            Unfit::Route => Self::SlowRoute,
+            Unfit::Header => Self::SlowHeader,
+            Unfit::Size => Self::SlowSize,
+            Unfit::Packet => Self::SlowPacket,
+        }
+    }
+}
+
+/// PREROUTING: translates a packet that may go by the route of its flow, and returns that. `None`:
+/// it has not been touched, and takes the whole stack.
+#[inline]
+pub(super) fn forward<'a>(
+    hook: &Hook<'a>,
+    skb: &mut Skb,
+    packet: &Packet<V4>,
+    entry: &FlowEntry<V4>,
+) -> Option<&'a Route> {
+    match route(hook, skb, packet, entry.route()?) {
+        Ok(route) => translate(skb, packet, entry).then_some(route),
+        Err(reason) => {
+            hook.net.count(reason);
+            None
+        }
+    }
+}
+
+#[inline]
+fn route<'a>(
+    hook: &Hook<'a>,
+    skb: &Skb,
+    packet: &Packet<V4>,
+    id: RouteId,
+) -> Result<&'a Route, Counter> {
+    let route = hook.net.routes.get(id, hook.rcu);
+    let route = route.ok_or(Counter::SlowRoute)?;
+    // The firewall sees connections begin and end.
+    if packet.edge != Edge::None {
+        return Err(Counter::SlowHeader);
+    }
+    route.fit(skb, hook.context)?;
+    Ok(route)
+}
+
+#[inline]
+fn translate(skb: &mut Skb, packet: &Packet<V4>, entry: &FlowEntry<V4>) -> bool {
+    let csum = skb.checksum();
+    let end = packet.l4_offset.wrapping_add(packet.l4_len);
+    let done = skb
+        .writable(end)
+        .is_some_and(|bytes| rewrite::endpoint(bytes, packet, entry.half(), entry.new_end(), csum));
+    if done {
+        entry.touch(time::now());
+    }
+    done
+}
+
+/// POSTROUTING: a packet of `entry` has passed the whole stack.
+#[inline]
+pub(super) fn learn(hook: &Hook<'_>, skb: &Skb, entry: &FlowEntry<V4>) {
+    let Some(rules) = hook.net.offload.get(hook.rcu) else {
+        return;
+    };
+    let flow = entry.flow();
+    if rules.wanted(flow.owner().offload).is_none() {
+        return;
+    }
+    let known = entry.route();
+    let known = known.and_then(|id| hook.net.routes.get(id, hook.rcu));
+    if !known.is_some_and(|route| route.is_of(skb, hook.context)) {
+        learn_anew(hook, skb, entry, rules);
+    }
+}
+
+fn learn_anew(hook: &Hook<'_>, skb: &Skb, entry: &FlowEntry<V4>, rules: &OffloadRules) {
+    let flow = entry.flow();
+    let (Some(input), Some(output)) = (hook.context.input(), hook.context.output()) else {
+        return;
+    };
+    if entry.is_local() || flow.tuple().proto == ICMP {
+        return;
+    }
+    let after = rules.may(flow.owner(), skb.mark(), &input.name(), &output.name());
+    if !after.is_some_and(|after| entry.has_passed(after)) {
+        return;
+    }
+    let route = Route::learn(skb, hook.context);
+    if let Some(id) = route.and_then(|route| hook.net.routes.keep(route, hook.rcu)) {
+        entry.set_route(id);
+    }
+}
+
+/// POSTROUTING: as [`learn`], for a packet with this tuple, whose destination PREROUTING has
+/// translated if `back` is the direction of its answers.
+#[inline]
+pub(super) fn learn_inbound(hook: &Hook<'_>, skb: &Skb, tuple: &Tuple<V4>, back: &FlowEntry<V4>) {
+    let flow = back.flow();
+    let entry = match back.direction() {
+        Direction::Orig => flow.reply(),
+        Direction::Reply => flow.orig(),
+    };
+    if entry.half() == Half::Dst && entry.to() == tuple {
+        learn(hook, skb, entry);
+    }
+}

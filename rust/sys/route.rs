@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Routes that forwarded packets took, for others to take past the rest of the stack.
+
+use super::ffi;
+use super::hook::Context;
+use super::skb::Skb;
+use core::mem::MaybeUninit;
+use core::ptr;
+use kernel::bindings;
+
+/// A route. It stays allocated when it is no longer valid, and holds no device.
+///
+/// # Invariants
+///
+/// Filled by `fastnat_shim_route_learn`, with the reference to the dst that it took.
+#[repr(align(64))]
+pub(crate) struct Route(ffi::fastnat_route);
+
+// SAFETY: Read-only, but for what the kernel guards itself.
+unsafe impl Send for Route {}
+// SAFETY: As above.
+unsafe impl Sync for Route {}
+
+/// Why a packet has to take the whole stack.
+#[derive(Copy, Clone, Eq, PartialEq)]
+pub(crate) enum Unfit {
+    /// Its input interface, mark or DSCP are not those that the route was learned with.
+    Key,
+    /// The route is no longer valid.
+    Route,
+    /// Its TTL ends here, or it has IP options.
+    Header,
+    /// It is longer than the MTU, or was reassembled.
+    Size,
+    /// It has a socket, a route, a conntrack entry, an extension, or no room for a header.
+    Packet,
+}
+
+impl Route {
+    /// The route of a packet in POSTROUTING, if others may take it without asking: unicast, over
+    /// IPv4 next hops, between plain interfaces, without IPsec.
+    pub(crate) fn learn(skb: &Skb, context: &Context<'_>) -> Option<Self> {
+        let (input, output) = (context.input()?, context.output()?);
+        let mut route = MaybeUninit::uninit();
+        // SAFETY: All pointers are valid while the hook runs; if it says so, `route` is filled.
+        unsafe {
+            ffi::fastnat_shim_route_learn(
+                skb.as_ptr(),
+                input.as_ptr(),
+                output.as_ptr(),
+                route.as_mut_ptr(),
+            )
+            // INVARIANT: Just filled.
+            .then(|| Self(route.assume_init()))
+        }
+    }
+
+    /// Does a packet in POSTROUTING take this very route?
+    pub(crate) fn is_of(&self, skb: &Skb, context: &Context<'_>) -> bool {
+        let input = context.input().map_or(ptr::null_mut(), |dev| dev.as_ptr());
+        // SAFETY: By the type invariant; the packet is valid while the hook runs.
+        unsafe { ffi::fastnat_shim_route_is(&self.0, skb.as_ptr(), input) }
+    }
+
+    /// Has nothing changed that could lead packets another way?
+    pub(crate) fn is_valid(&self) -> bool {
+        // SAFETY: By the type invariant.
+        unsafe { ffi::fastnat_shim_route_is_valid(&self.0) }
+    }
+
+    /// May a packet in PREROUTING go by this route? Changes nothing.
+    #[inline]
+    pub(crate) fn fit(&self, skb: &Skb, context: &Context<'_>) -> Result<(), Unfit> {
+        // SAFETY: By the type invariant; packet and device are valid while the hook runs.
+        match unsafe { ffi::fastnat_shim_route_fit(&self.0, skb.as_ptr(), context.input_ptr()) } {
+            ffi::FASTNAT_FIT => Ok(()),
+            ffi::FASTNAT_UNFIT_KEY => Err(Unfit::Key),
+            ffi::FASTNAT_UNFIT_ROUTE => Err(Unfit::Route),
+            ffi::FASTNAT_UNFIT_HEADER => Err(Unfit::Header),
+            ffi::FASTNAT_UNFIT_SIZE => Err(Unfit::Size),
+            _ => Err(Unfit::Packet),
+        }
+    }
+
+    /// Sends a packet that [`Route::fit`] has accepted and whose header is private.
+    ///
+    /// # Safety
+    ///
+    /// Under RCU in a hook, which owned `skb` and from here on does not.
+    #[inline]
+    pub(super) unsafe fn forward(&self, skb: *mut bindings::sk_buff) {
+        // SAFETY: By the type invariant and the caller's promise.
+        unsafe { ffi::fastnat_shim_route_forward(&self.0, skb) };
+    }
+
+    /// A number by which to spread routes over slots.
+    pub(crate) fn spread(&self) -> usize {
+        let pointers = (self.0.dst as usize >> 6) ^ (self.0.in_ as usize >> 5).rotate_left(16);
+        let key = (self.0.mark as usize).rotate_left(8) ^ usize::from(self.0.dscp);
+        (pointers ^ key).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32
+    }
+
+    /// Was it learned before the routes changed that `other` goes by?
+    pub(crate) fn is_older(&self, other: &Self) -> bool {
+        self.0.genid != other.0.genid
+    }
+}
+
+impl PartialEq for Route {
+    fn eq(&self, other: &Self) -> bool {
+        let key = |route: &ffi::fastnat_route| {
+            let path = (route.dst, route.in_, route.out, route.gateway);
+            (path, route.genid, route.mtu, route.mark, route.dscp)
+        };
+        key(&self.0) == key(&other.0)
+    }
+}
+
+impl Drop for Route {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant.
+        unsafe { ffi::fastnat_shim_route_release(&mut self.0) };
+    }
+}
+
+const _: () = assert!(size_of::<Route>() == 64);
