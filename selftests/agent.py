@@ -25,6 +25,7 @@ SLOW = int(os.environ.get("FASTNAT_SLOW", "1"))
 heard = {}  # (namespace, protocol, port) -> what the server there saw
 named = {}  # sockets that outlive their command
 pouring = []
+streams = {}
 
 
 def endpoint(text):
@@ -196,6 +197,80 @@ def say(wait, name, dst="-", size="64"):
     return exchange(sock, proto, int(size), None if dst == "-" else dst)
 
 
+def burst(wait, name, count, size="64"):
+    """COUNT exchanges, one after another, on a connected socket; how many were answered."""
+    sock, proto = named[name]
+    sock.settimeout(float(wait) * SLOW)
+    return str(sum(answered(sock, proto, int(size)) for _ in range(int(count))))
+
+
+def answered(sock, proto, size):
+    try:
+        return exchange(sock, proto, size) not in ("", "corrupt")
+    except OSError:
+        return False
+
+
+def stream(name):
+    """Exchanges on a connected socket until `streamed`, which says how many there were, and how many answers."""
+    sock, proto = named[name]
+    sock.settimeout(SLOW)
+    stop, tally = threading.Event(), [0, 0]
+
+    def run():
+        while not stop.wait(0.01 * SLOW):
+            tally[0] += 1
+            tally[1] += answered(sock, proto, 64)
+
+    thread = threading.Thread(target=run, daemon=True)
+    streams[name] = (stop, thread, tally)
+    thread.start()
+    return "ok"
+
+
+def streamed(name):
+    stop, thread, tally = streams.pop(name)
+    stop.set()
+    thread.join()
+    return f"{tally[0]} {tally[1]}"
+
+
+OPTIONS = {"ttl": (0, socket.IP_TTL), "tos": (0, socket.IP_TOS), "pmtudisc": (0, 10),
+           "options": (0, socket.IP_OPTIONS)}
+
+
+def set_(name, option, value):
+    """Of an open socket; IP options in hexadecimal."""
+    number = bytes.fromhex(value) if option == "options" else int(value)
+    named[name][0].setsockopt(*OPTIONS[option], number)
+    return "ok"
+
+
+def reset(name):
+    """Ends a connection with RST."""
+    named[name][0].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    return close(name)
+
+
+def table(ns, name):
+    """The words of /proc/net/NAME, line by line."""
+    def look():
+        with open("/proc/thread-self/net/" + name, encoding="ascii") as lines:
+            return [line.replace(":", " ").split() for line in lines]
+    return within(ns, look)
+
+
+def received(ns, iface):
+    """Packets that came in by an interface."""
+    return next(row[2] for row in table(ns, "dev") if row[0] == iface)
+
+
+def snmp(ns, name):
+    """A counter of IP."""
+    names, values = (row for row in table(ns, "snmp") if row[0] == "Ip")
+    return values[names.index(name)]
+
+
 def tell(name, dst, text):
     named[name][0].sendto(text.encode(), endpoint(dst))
     return "ok"
@@ -353,7 +428,8 @@ COMMANDS = {
     "sysctl": sysctl, "listening": listening, "serve": serve, "heard": heard_by, "ask": ask, "open": open_, "say": say, "tell": tell,
     "hear": hear, "close": close, "flood": flood, "segments": segments, "pour": pour,
     "calm": calm, "raw": raw, "fragments": fragments, "icmp-error": icmp_error,
-    "mark": mark,
+    "mark": mark, "burst": burst, "stream": stream, "streamed": streamed, "set": set_, "reset": reset,
+    "received": received, "snmp": snmp,
 }
 
 

@@ -56,6 +56,7 @@ class Maker:
 
     def inside(self, attribute):
         members = [member for member in self.spec.sets[attribute.inside].values() if self.dice.often(85)]
+        members += [member for member in members if member.multi for _ in range(self.dice.choice([0, 0, 1, 2, 15]))]
         return b"".join(self.attribute(member) for member in members)
 
     def value(self, attribute, state=None):

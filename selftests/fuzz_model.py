@@ -131,7 +131,8 @@ class Model:
         kind = self.kinds.get(op.space)
         if kind and op in (kind.add, kind.delete):
             return op, values, *self.sense(state, kind, op, values)
-        return op, values, None, not any(op.request[mode]) or op.verb == "set"
+        limited = any(self.spec.attribute(op.space, name).limited for name in values)
+        return op, values, None, not any(op.request[mode]) or op.verb == "set" and not limited
 
     def sense(self, state, kind, op, values):
         key = kind.key_of(values)

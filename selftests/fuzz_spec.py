@@ -42,11 +42,12 @@ class Attribute:
             sys.exit(f"teach the fuzzer the type {self.type}, of {self.name}")
         # Of such attributes, a value of one may well suit another.
         self.like = getattr(self, "like", (self.type, self.exact, self.inside))
-        # The specification says in words what an absent attribute means.
+        # The specification says in words what an absent attribute means, and that there are more limits.
         doc = " ".join(entry.get("doc", "").split())
         self.default = next(iter(re.findall(r"Default ([\w-]+)", doc)), None)
         self.same_as = next(iter(re.findall(r"[Aa]bsent means the same as ([\w-]+)", doc)), None)
         self.rounded = "rounded up to a power of two" in doc
+        self.limited = "at most" in doc or "refused" in doc
 
     def pack(self, number):
         return (number & ((1 << self.size * 8) - 1)).to_bytes(self.size, sys.byteorder)
@@ -156,7 +157,7 @@ class Spec:
             value = attribute.value(value, self, ours)
             if attribute.multi:
                 found.setdefault(attribute.name, []).append(value)
-            elif attribute.name in found and not (ours and allowed is None):
+            elif attribute.name in found:
                 raise Malformed(f"{attribute.name} is there twice")
             else:
                 found[attribute.name] = value

@@ -21,12 +21,14 @@ OPS = ("policy-add policy-del policy-get pool-add pool-del pool-get flow-get flo
 SETS = {
     "policy": ("id priority action proto src-addr src-prefix dst-addr dst-prefix src-port-min src-port-max "
                "dst-port-min dst-port-max in-iface out-iface mark mark-mask pool to-addr to-port-min "
-               "to-port-max flows hits").split(),
+               "to-port-max flows hits expiry timeout-tcp timeout-udp timeout-icmp tcp-fin offload offload-after").split(),
     "pool": "name range port-min port-max port-mode policies bindings".split(),
     "range": "addr-min addr-max".split(),
     "tuple": "src-addr src-port dst-addr dst-port".split(),
     "flow": "proto orig translated policy expires node count".split(),
-    "config": "max-flows max-bindings timeout-tcp timeout-udp timeout-icmp conntrack buckets".split(),
+    "config": ("max-flows max-bindings timeout-tcp timeout-udp timeout-icmp conntrack buckets timeout-tcp-transitory numa "
+               "events offload offload-after offload-exempt-mark offload-exempt-mask offload-exempt-devices").split(),
+    "devices": ["name"],
 }
 CMD = {name: number for number, name in enumerate(OPS, 1)}
 SNAT, MASQUERADE, DNAT, NO_SNAT, NO_DNAT = range(5)
@@ -81,6 +83,10 @@ def pool(**fields):
 
 def config(**fields):
     return make("config", **fields)
+
+
+def devices(*names):
+    return nest("config", "offload-exempt-devices", make("devices", name=list(names)))
 
 
 class Genl:
@@ -190,6 +196,10 @@ REFUSED = {
         ("duplicate that is wrong", "policy-add", policy(action=[u32(MASQUERADE), u32(99)]), ANY),
         ("a nest that is not marked", "pool-add", pool(name=name("n")) + nest("pool", "range", make("range", addr_min=ip("203.0.113.50")), 0), ANY),
         ("a nest of garbage", "pool-add", pool(name=name("n")) + nest("pool", "range", b"\xff" * 24), ANY),
+        ("a duplicate in a nest", "pool-add", pool(name=name("n")) + nest("pool", "range", make("range", addr_min=[ip("203.0.113.50")] * 2)), WANT_MESSAGE),
+        ("a duplicate in a tuple", "flow-get", make("flow", proto=u8(17)) + nest("flow", "orig", make("tuple",
+            src_addr=ip("10.0.0.1"), dst_addr=[ip("10.0.0.2")] * 2)), WANT_MESSAGE),
+        ("a list of devices with something else", "config-set", nest("config", "offload-exempt-devices", make("devices", name=name("a")) + attr(2, u32(1))), WANT_MESSAGE),
         ("a nest that is empty", "pool-add", pool(name=name("n")) + nest("pool", "range", b""), WANT_MESSAGE),
         ("a nest cut inside", "pool-add", pool(name=name("n")) + nest("pool", "range", attr(1, b"\xcb\0", 12)), ANY),
         ("a tuple of garbage", "flow-get", make("flow", proto=u8(17)) + nest("flow", "orig", os.urandom(40)), ANY),
@@ -221,6 +231,9 @@ REFUSED = {
         ("dnat of 3 ports to 2 at the end", "policy-add", policy(action=u32(DNAT), proto=u8(6), dst_port_min=u16(10), dst_port_max=u16(12),
             to_addr=ip("10.0.0.1"), to_port_min=u16(65534), to_port_max=u16(65535)), WANT_MESSAGE),
         ("exemption with pool", "policy-add", policy(action=u32(NO_SNAT), pool=name("used")), WANT_MESSAGE),
+        ("exemption that is offloaded", "policy-add", policy(action=u32(NO_SNAT), offload=u32(2)), WANT_MESSAGE),
+        ("exemption offloaded after some", "policy-add", policy(action=u32(NO_DNAT), offload_after=u8(2)), WANT_MESSAGE),
+        ("unknown offload", "policy-add", policy(**GOOD, offload=u32(3)), WANT_MESSAGE),
         ("delete nothing", "policy-del", b"", WANT_MESSAGE),
         ("delete the unknown", "policy-del", policy(id=u32(4711)), WANT_MESSAGE),
         ("delete two unknown", "policy-del", policy(id=[u32(4711), u32(4712)]), ANY),
@@ -243,6 +256,16 @@ REFUSED = {
         ("no time", "config-set", config(timeout_tcp=u32(0)), WANT_MESSAGE),
         ("all time", "config-set", config(timeout_udp=u32(0xFFFFFFFF)), WANT_MESSAGE),
         ("unknown mode", "config-set", config(conntrack=u32(9)), WANT_MESSAGE),
+        ("unknown offload", "config-set", config(offload=u32(2)), WANT_MESSAGE),
+        ("offload after nothing", "config-set", config(offload=u32(1), offload_after=u8(0)), WANT_MESSAGE),
+        ("offload after 4 bytes", "config-set", config(offload_after=u32(4)), WANT_MESSAGE),
+        ("mark outside its mask", "config-set", config(offload=u32(1), offload_exempt_mark=u32(8), offload_exempt_mask=u32(7)), WANT_MESSAGE),
+        ("mark without mask", "config-set", config(offload=u32(1), offload_exempt_mark=u32(8)), WANT_MESSAGE),
+        ("device without name", "config-set", config(offload=u32(1)) + devices(name("a"), name("")), WANT_MESSAGE),
+        ("device with a long name", "config-set", config(offload=u32(1)) + devices(name("x" * 16)), WANT_MESSAGE),
+        ("device name without end", "config-set", devices(name("a"), b"eth0"), WANT_MESSAGE),
+        ("17 devices", "config-set", config(offload=u32(1)) + devices(*[name(f"d{i}") for i in range(17)]), WANT_MESSAGE),
+        ("two lists of devices", "config-set", devices(name("a")) + devices(name("b")), WANT_MESSAGE),
         ("one good, one bad", "config-set", config(timeout_udp=u32(77), timeout_icmp=u32(0)), WANT_MESSAGE),
         ("one bad, one good", "config-set", config(conntrack=u32(9), max_flows=u32(77)), WANT_MESSAGE),
     ],

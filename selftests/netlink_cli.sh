@@ -13,6 +13,7 @@ TESTS=(
 	a_policy_comes_back_as_it_was_given
 	a_pool_comes_back_as_it_was_given
 	settings_come_back_as_they_were_given
+	lists_of_devices_are_replaced
 	every_listing_is_json_on_demand
 	a_policy_may_be_made_from_within_the_namespace
 	refusals_exit_1_and_say_why
@@ -38,19 +39,26 @@ a_policy_comes_back_as_it_was_given() {
 	configure pool add out --range 203.0.113.1
 	cli 0 policy add snat --pool out --src 10.0.0.0/8 --dst 192.0.2.0/24 --proto udp \
 		--sport 1000-2000 --dport 53 --in lan0 --out wan0 --mark 0x1/0xff --priority 77 --id 42 \
-		--expiry absolute --timeout-tcp 1h --timeout-udp 30s --timeout-icmp 5 --tcp-fin
+		--expiry absolute --timeout-tcp 1h --timeout-udp 30s --timeout-icmp 5 --tcp-fin \
+		--offload on --offload-after 9
 	is "printed" "$(cat "$TMP/out")" "policy 42"
 	is "listed" "$(fn --json policy list | jq -cS '.[0] | del(.flows, .hits)')" "$(jq -ncS '{
 		id: 42, priority: 77, action: "snat", proto: "udp", pool: "out",
 		"src-addr": "10.0.0.0", "src-prefix": 8, "dst-addr": "192.0.2.0", "dst-prefix": 24,
 		"src-port-min": 1000, "src-port-max": 2000, "dst-port-min": 53, "dst-port-max": 53,
 		"in-iface": "lan0", "out-iface": "wan0", mark: 1, "mark-mask": 255, expiry: "absolute",
-		"timeout-tcp": 3600, "timeout-udp": 30, "timeout-icmp": 5, "tcp-fin": true}')"
+		"timeout-tcp": 3600, "timeout-udp": 30, "timeout-icmp": 5, "tcp-fin": true,
+		offload: "on", "offload-after": 9}')"
 	cli 0 policy add dnat --to 10.0.0.2:8000-8009 --dst 192.0.2.1 --proto tcp --dport 80-89 --id 43
 	is "listed" "$(fn --json policy list | jq -cS '.[] | select(.id == 43) |
 		[.action, ."to-addr", ."to-port-min", ."to-port-max", ."dst-prefix"]')" '["dnat","10.0.0.2",8000,8009,32]'
 	cli 0 policy list
-	like "as text" "$(cat "$TMP/out")" '42.*snat'
+	like "as text" "$(cat "$TMP/out")" '42.*snat.* on after 9'
+	cli 0 policy add masquerade --id 44 --offload inherit --offload-after 0
+	cli 0 policy add masquerade --id 45 --offload off --offload-after 255
+	is "as the settings, and off" "$(fn --json policy list | jq -c '.[] | select(.id > 43) | [.offload, ."offload-after"]' | xargs)" \
+		'[null,null] [off,255]'
+	cli 0 policy del 44 45
 	cli 0 policy del 42
 	cli 0 policy del 43
 	is "left" "$(fn --json policy list | jq length)" 0
@@ -67,12 +75,40 @@ a_pool_comes_back_as_it_was_given() {
 settings_come_back_as_they_were_given() {
 	cli 0 config set --max-flows 1234 --max-bindings 2345 --timeout-tcp 600 --timeout-udp 60 \
 		--timeout-icmp 6 --conntrack tracked --buckets 4096 --timeout-tcp-transitory 20 --numa local \
-		--events flow
+		--events flow --offload on --offload-after 7 --offload-exempt-mark 0x10/0xff --offload-exempt-dev wg0 lan7
 	is "shown" "$(fn --json config show | jq -cS .)" "$(jq -ncS '{"max-flows": 1234,
 		"max-bindings": 2345, "timeout-tcp": 600, "timeout-udp": 60, "timeout-icmp": 6, conntrack: "tracked",
-		buckets: 4096, "timeout-tcp-transitory": 20, numa: "local", events: "flow"}')"
+		buckets: 4096, "timeout-tcp-transitory": 20, numa: "local", events: "flow",
+		offload: "on", "offload-after": 7, "offload-exempt-mark": 16, "offload-exempt-mask": 255,
+		"offload-exempt-devices": {name: ["wg0", "lan7"]}}')"
 	cli 0 config set --timeout-udp 61
-	is "one alone" "$(fn --json config show | jq -c '[."max-flows", ."timeout-udp"]')" '[1234,61]'
+	is "one alone" "$(fn --json config show | jq -c '[."max-flows", ."timeout-udp", .offload]')" '[1234,61,"on"]'
+	cli 0 config set --offload-exempt-mark 7
+	is "a mark alone" "$(fn --json config show | jq -c '[."offload-exempt-mark", ."offload-exempt-mask"]')" '[7,4294967295]'
+	cli 0 config set --offload off --offload-exempt-mark none
+	is "no mark" "$(fn --json config show | jq -c '[.offload, ."offload-exempt-mark", ."offload-exempt-mask"]')" '["off",0,0]'
+}
+
+devices() { fn --json config show | jq -c '."offload-exempt-devices".name'; }
+
+lists_of_devices_are_replaced() {
+	local many
+	cli 0 config set --offload-exempt-dev eth0 --offload-exempt-dev eth1
+	is "two" "$(devices)" '["eth0","eth1"]'
+	cli 0 config show
+	like "as text" "$(cat "$TMP/out")" 'offload-exempt-dev +eth0 eth1'
+	cli 0 config set --offload on
+	is "not mentioned" "$(devices)" '["eth0","eth1"]'
+	many=$(printf 'name-of-15-ch%02d ' {1..16})
+	# shellcheck disable=SC2086 # words
+	cli 0 config set --offload-exempt-dev $many
+	is "sixteen" "$(devices | jq length)" 16
+	# shellcheck disable=SC2086 # words
+	cli 1 config set --offload off --offload-exempt-dev $many one-more
+	like "says" "$(cat "$TMP/err")" 'at most 16.*offload-exempt-devices'
+	is "as before" "$(fn --json config show | jq -c '[.offload, (."offload-exempt-devices".name | length)]')" '["on",16]'
+	cli 0 config set --offload-exempt-dev none --offload off
+	is "none" "$(devices)" '[]'
 }
 
 every_listing_is_json_on_demand() {
@@ -107,6 +143,10 @@ refusals_exit_1_and_say_why() {
 	cli 1 pool del nosuch
 	cli 1 flow get --proto udp --src 10.0.0.2:1 --dst 192.0.2.2:1
 	cli 1 policy add dnat --to 10.0.0.2:80-90 --dst 192.0.2.1 --proto tcp --dport 80-81
+	cli 1 binding add --policy 60 --proto tcp --inside 10.0.0.2:0 --outside 203.0.113.1:80
+	like "says" "$(cat "$TMP/err")" 'port 0.*inside-port'
+	cli 1 binding add --policy 60 --proto udp --inside 10.0.0.2:80 --outside 203.0.113.1:0
+	like "says" "$(cat "$TMP/err")" 'port 0.*outside-port'
 }
 
 nothing_changed_by_them() {
@@ -126,6 +166,11 @@ wrong_usage_exits_2() {
 	cli 2 policy del notanumber
 	cli 2 pool add
 	cli 2 config set --max-flows many
+	cli 2 config set --offload perhaps
+	cli 2 config set --offload-after 0
+	cli 2 config set --offload-exempt-mark 0x100/0xff
+	cli 2 policy add masquerade --offload-after 256
+	cli 2 policy add no-snat --offload off
 	cli 0 --help
 }
 

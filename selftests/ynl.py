@@ -45,7 +45,7 @@ def pools():
 
 def policies():
     given = {"action": "snat", "pool": "out", "src-addr": "10.0.0.0", "src-prefix": 24, "priority": 5,
-             "out-iface": "wan0"}
+             "out-iface": "wan0", "offload": "off", "offload-after": 2}
     number = ynl.do("policy-add", given)["id"]
     chosen = ynl.do("policy-add", {"action": "dnat", "id": 77, "dst-addr": "203.0.113.20", "to-addr": "10.0.0.2"})
     listed = ynl.dump("policy-get", {})
@@ -85,19 +85,29 @@ def stats():
     return (check("every counter is there", sorted(counters), sorted(names))
             and check("counters", subset(counters, want), want)
             and check("translated", counters["translated"] >= 2, True)
+            and check("offloaded", counters["offloaded"], 0)
             and check("flows of the nodes", sum(node["flows"] for node in counters["node"]), 1))
 
 
 def settings():
     before = ynl.do("config-get", {})
-    ynl.do("config-set", {"timeout-icmp": 33, "conntrack": "tracked"})
-    return check("settings", ynl.do("config-get", {}), before | {"timeout-icmp": 33, "conntrack": "tracked"})
+    given = {"timeout-icmp": 33, "conntrack": "tracked", "offload": "on", "offload-after": 9, "offload-exempt-mark": 1,
+             "offload-exempt-mask": 3, "offload-exempt-devices": {"name": ["wan1", "wan2"]}}
+    ynl.do("config-set", given)
+    good = check("settings", ynl.do("config-get", {}), before | given)
+    ynl.do("config-set", {"offload-exempt-devices": {"name": ["wan3"]}})
+    good &= check("another list", ynl.do("config-get", {})["offload-exempt-devices"], {"name": ["wan3"]})
+    ynl.do("config-set", {"offload-exempt-devices": {}})
+    return good and check("no list", ynl.do("config-get", {})["offload-exempt-devices"], {})
 
 
 def refusals():
     return all([refused("policy-add", {"action": "snat"}), refused("policy-add", {"action": "masquerade", "id": 77}),
                 refused("policy-del", {"id": 4711}), refused("pool-del", {"name": "out"}),
-                refused("pool-add", {"name": "out"}), refused("config-set", {"max-flows": 0})])
+                refused("pool-add", {"name": "out"}), refused("config-set", {"max-flows": 0}),
+                refused("config-set", {"offload-after": 0}), refused("config-set", {"offload-exempt-mask": 2}),
+                refused("config-set", {"offload-exempt-devices": {"name": [""]}}),
+                refused("policy-add", {"action": "no-snat", "offload": "on"})])
 
 
 def flush():

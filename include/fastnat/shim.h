@@ -50,7 +50,8 @@ int fastnat_shim_node_distance(int from, int to);
 /* time.c */
 int fastnat_shim_clock_register(void);
 void fastnat_shim_clock_unregister(void);
-u32 fastnat_shim_now(void);
+/* How long the machine slept, in jiffies, which stand still meanwhile. */
+extern u32 fastnat_shim_slept;
 u32 fastnat_shim_hz(void);
 void fastnat_shim_resched(void);
 

@@ -115,7 +115,7 @@ fn set(request: &Request<'_>) -> Answer {
         None | Some(0) => Arrays::new(),
         Some(count) => prepare(&net, count).map_err(|refusal| refusal.at(buckets))?,
     };
-    let rules = offload::changed(attrs, net.offload_rules())?;
+    let rules = offload::asked(attrs, net.offload_rules())?;
     let was_local = net.is_local();
     store(&net.settings, attrs);
     if was_local && !net.is_local() {

@@ -53,11 +53,26 @@ pub(super) fn put(message: &mut Message<'_>, rules: &Rules) -> Result {
     })
 }
 
-/// What the settings say after a request, if that is news; with the memory for it.
-pub(super) fn changed(
-    attrs: &Attrs<'_>,
-    now: Rules,
-) -> Result<Option<KBox<OffloadRules>>, Refusal> {
+/// What the settings say after a request about offload or conntrack, with the memory for it. What
+/// is set to the same value counts: it has routes forgotten.
+pub(super) fn asked(attrs: &Attrs<'_>, now: Rules) -> Result<Option<KBox<OffloadRules>>, Refusal> {
+    match SETTINGS.iter().any(|kind| attrs.get(*kind).is_some()) {
+        true => Ok(Some(OffloadRules::new(rules(attrs, now)?)?)),
+        false => Ok(None),
+    }
+}
+
+const SETTINGS: [u32; 6] = [
+    FASTNAT_A_CONFIG_OFFLOAD,
+    FASTNAT_A_CONFIG_OFFLOAD_AFTER,
+    FASTNAT_A_CONFIG_OFFLOAD_EXEMPT_MARK,
+    FASTNAT_A_CONFIG_OFFLOAD_EXEMPT_MASK,
+    FASTNAT_A_CONFIG_OFFLOAD_EXEMPT_DEVICES,
+    FASTNAT_A_CONFIG_CONNTRACK,
+];
+
+/// The settings, after a request that need not name all of them.
+fn rules(attrs: &Attrs<'_>, now: Rules) -> Result<Rules, Refusal> {
     let mode = attrs.get(FASTNAT_A_CONFIG_OFFLOAD).map(|attr| attr.u32());
     let conntrack = attrs.get(FASTNAT_A_CONFIG_CONNTRACK);
     let after = attrs.get(FASTNAT_A_CONFIG_OFFLOAD_AFTER);
@@ -78,10 +93,7 @@ pub(super) fn changed(
         let refusal = Refusal::new(EINVAL, c"the mark has bits outside its mask");
         return Err(refusal.at(mark.or(mask)));
     }
-    match rules == now {
-        true => Ok(None),
-        false => Ok(Some(OffloadRules::new(rules)?)),
-    }
+    Ok(rules)
 }
 
 fn devices(attr: Attr<'_>) -> Result<Devices, Refusal> {

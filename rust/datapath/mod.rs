@@ -17,12 +17,15 @@ mod outbound;
 mod packet;
 mod subject;
 
-use crate::nat::packet::Kind;
+use crate::nat::addr::V4;
+use crate::nat::packet::{Kind, Packet};
+use crate::nat::plain;
 use crate::state::stats::Counter;
 use crate::state::Net;
 use crate::sys::hook::{Context, Handler, Verdict};
 use crate::sys::rcu::Rcu;
 use crate::sys::skb::Skb;
+use crate::table::flow::FlowEntry;
 
 /// Where a packet is: in a hook of a namespace.
 struct Hook<'a> {
@@ -61,6 +64,7 @@ impl Net {
 }
 
 impl Handler for Net {
+    #[inline]
     fn prerouting<'a>(
         &'a self,
         skb: &mut Skb,
@@ -72,23 +76,18 @@ impl Handler for Net {
             context,
             rcu,
         };
-        let outcome = match packet::parse(skb) {
-            Ok((_, Kind::Flow(packet))) => {
-                let entry = self.flow(&packet.tuple, rcu);
-                if let Some(route) = entry.and_then(|it| offload::forward(hook, skb, &packet, it)) {
-                    self.count(Counter::Offloaded);
-                    return Verdict::Forward(route);
-                }
-                inbound::packet(hook, skb, &packet, entry)
-            }
-            Ok((_, Kind::Error(error))) => icmp::inbound(hook, skb, &error),
-            Ok((ip, Kind::Other(kind))) => inbound::untranslatable(hook, skb, ip, kind.into()),
-            Err(Some(ip)) => inbound::untranslatable(hook, skb, ip, Counter::DropMalformed),
-            Err(None) => Outcome::Elsewhere,
+        let Some(packet) = plain::parse(skb.linear()) else {
+            return prerouting(hook, skb);
         };
-        self.finish(outcome)
+        let entry = self.flow(&packet.tuple, rcu);
+        if let Some(route) = entry.and_then(|entry| offload::forward(hook, skb, &packet, entry)) {
+            self.count(Counter::Offloaded);
+            return Verdict::Forward(route);
+        }
+        prerouting_plain(hook, skb, packet, entry)
     }
 
+    #[inline]
     fn postrouting<'a>(
         &'a self,
         skb: &mut Skb,
@@ -100,13 +99,48 @@ impl Handler for Net {
             context,
             rcu,
         };
-        let outcome = match packet::parse(skb) {
-            Ok((_, Kind::Flow(packet))) => outbound::packet(hook, skb, &packet),
-            Ok((_, Kind::Error(error))) => icmp::outbound(hook, skb, &error),
-            Ok((ip, Kind::Other(kind))) => outbound::untranslatable(hook, skb, ip, kind.into()),
-            Err(Some(ip)) => outbound::untranslatable(hook, skb, ip, Counter::DropMalformed),
-            Err(None) => Outcome::Drop(Counter::DropMalformed),
-        };
-        self.finish(outcome)
+        match plain::parse(skb.linear()) {
+            Some(packet) => self.finish(outbound::packet(hook, skb, &packet)),
+            None => postrouting(hook, skb),
+        }
     }
+}
+
+/// Plain packets that take the whole stack. By value: the registers that hold the packet until here
+/// are not to be spilled for those that do not.
+#[inline(never)]
+fn prerouting_plain<'a>(
+    hook: &Hook<'a>,
+    skb: &mut Skb,
+    packet: Packet<V4>,
+    entry: Option<&FlowEntry<V4>>,
+) -> Verdict<'a> {
+    hook.net.finish(inbound::packet(hook, skb, &packet, entry))
+}
+
+/// Packets that are not plain.
+#[inline(never)]
+fn prerouting<'a>(hook: &Hook<'a>, skb: &mut Skb) -> Verdict<'a> {
+    hook.net.finish(match packet::parse(skb) {
+        Ok((_, Kind::Flow(packet))) => {
+            let entry = hook.net.flow(&packet.tuple, hook.rcu);
+            inbound::packet(hook, skb, &packet, entry)
+        }
+        Ok((_, Kind::Error(error))) => icmp::inbound(hook, skb, &error),
+        Ok((ip, Kind::Other(kind))) => inbound::untranslatable(hook, skb, ip, kind.into()),
+        Err(Some(ip)) => inbound::untranslatable(hook, skb, ip, Counter::DropMalformed),
+        Err(None) => Outcome::Elsewhere,
+    })
+}
+
+/// Packets that are not plain.
+#[inline(never)]
+fn postrouting<'a>(hook: &Hook<'a>, skb: &mut Skb) -> Verdict<'a> {
+    hook.net.finish(match packet::parse(skb) {
+        Ok((_, Kind::Flow(packet))) => outbound::packet(hook, skb, &packet),
+        Ok((_, Kind::Error(error))) => icmp::outbound(hook, skb, &error),
+        Ok((ip, Kind::Other(kind))) => outbound::untranslatable(hook, skb, ip, kind.into()),
+        Err(Some(ip)) => outbound::untranslatable(hook, skb, ip, Counter::DropMalformed),
+        Err(None) => Outcome::Drop(Counter::DropMalformed),
+    })
 }

@@ -10,7 +10,8 @@
 use super::Hook;
 use crate::nat::addr::V4;
 use crate::nat::packet::{Edge, Packet};
-use crate::nat::rewrite::{self, Half};
+use crate::nat::plain;
+use crate::nat::rewrite::Half;
 use crate::nat::tuple::{Tuple, ICMP};
 use crate::state::offload::OffloadRules;
 use crate::state::stats::Counter;
@@ -32,7 +33,7 @@ impl From<Unfit> for Counter {
     }
 }
 
-/// PREROUTING: translates a packet that may go by the route of its flow, and returns that. `None`:
+/// PREROUTING: translates a plain packet that may go by the route of its flow, and returns that. `None`:
 /// it has not been touched, and takes the whole stack.
 #[inline]
 pub(super) fn forward<'a>(
@@ -71,9 +72,10 @@ fn route<'a>(
 fn translate(skb: &mut Skb, packet: &Packet<V4>, entry: &FlowEntry<V4>) -> bool {
     let csum = skb.checksum();
     let end = packet.l4_offset.wrapping_add(packet.l4_len);
+    let new = (entry.half(), entry.new_end());
     let done = skb
         .writable(end)
-        .is_some_and(|bytes| rewrite::endpoint(bytes, packet, entry.half(), entry.new_end(), csum));
+        .is_some_and(|bytes| plain::rewrite(bytes, packet.l4, new, entry.fix(), csum));
     if done {
         entry.touch(time::now());
     }

@@ -5,6 +5,7 @@
 use super::{Hook, Outcome};
 use crate::nat::addr::V4;
 use crate::nat::packet::{self, Edge, Ip, Kind, Packet, Unsupported};
+use crate::nat::plain;
 use crate::nat::rewrite::{self, Half};
 use crate::nat::tuple::Endpoint;
 use crate::state::stats::Counter;
@@ -32,7 +33,7 @@ pub(super) fn parse(skb: &mut Skb) -> Result<(Ip, Kind), Option<Ip>> {
     Ok((ip, kind))
 }
 
-/// Gives a packet of this flow its new end.
+/// Gives a packet of this flow its new end, and takes note of it.
 #[inline]
 pub(super) fn translate(
     hook: &Hook<'_>,
@@ -45,7 +46,29 @@ pub(super) fn translate(
         edge(hook, packet.edge, entry);
     }
     untrack(hook, skb, entry);
-    replace(skb, packet, entry.half(), entry.new_end())
+    rewrite(skb, packet, entry)
+}
+
+/// Replaces the end that the flow says.
+#[inline]
+fn rewrite(skb: &mut Skb, packet: &Packet<V4>, entry: &FlowEntry<V4>) -> Outcome {
+    if !packet.is_plain() {
+        return replace(skb, packet, entry.half(), entry.new_end());
+    }
+    let csum = skb.checksum();
+    let Some(bytes) = skb.writable(packet.l4_offset.wrapping_add(packet.l4_len)) else {
+        return Outcome::Drop(Counter::DropMemory);
+    };
+    match plain::rewrite(
+        bytes,
+        packet.l4,
+        (entry.half(), entry.new_end()),
+        entry.fix(),
+        csum,
+    ) {
+        true => Outcome::Translated,
+        false => Outcome::Drop(Counter::DropMalformed),
+    }
 }
 
 /// A connection begins or ends, as far as this packet is to be believed: that decides about the

@@ -14,6 +14,12 @@ use super::addr::{Addr, Be16, V4};
 pub struct Delta(u32);
 
 impl Delta {
+    /// The same change, for checksums alone.
+    #[inline]
+    pub fn fold(self) -> Fold {
+        Fold(fold(self.0))
+    }
+
     /// Adds the replacement of one 16-bit word.
     #[inline]
     pub fn replace16(&mut self, old: Be16, new: Be16) {
@@ -68,9 +74,38 @@ impl Delta {
     #[inline]
     fn sum(mut self, word: u16) -> u16 {
         self.add(u32::from(word));
-        let folded = (self.0 >> 16).wrapping_add(self.0 & 0xffff);
-        (folded >> 16).wrapping_add(folded) as u16
+        fold(self.0)
     }
+}
+
+/// A [`Delta`] with its carries brought round.
+#[derive(Copy, Clone, Eq, PartialEq, Default, Debug)]
+pub struct Fold(u16);
+
+impl Fold {
+    /// As [`Delta::apply`].
+    #[inline]
+    pub fn apply(self, checksum: Be16) -> Be16 {
+        from_raw16(!self.add(!raw16(checksum)))
+    }
+
+    /// As [`Delta::apply_partial`].
+    #[inline]
+    pub fn apply_partial(self, sum: Be16) -> Be16 {
+        from_raw16(self.add(raw16(sum)))
+    }
+
+    #[inline]
+    fn add(self, word: u16) -> u16 {
+        let (sum, carry) = self.0.overflowing_add(word);
+        sum.wrapping_add(u16::from(carry))
+    }
+}
+
+#[inline]
+fn fold(sum: u32) -> u16 {
+    let folded = (sum >> 16).wrapping_add(sum & 0xffff);
+    (folded >> 16).wrapping_add(folded) as u16
 }
 
 #[inline]

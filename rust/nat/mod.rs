@@ -11,6 +11,7 @@ pub mod classifier;
 pub mod hash;
 pub mod offload;
 pub mod packet;
+pub mod plain;
 pub mod policy;
 pub mod ports;
 pub mod rewrite;

@@ -157,6 +157,14 @@ pub struct Packet<A = V4> {
     pub edge: Edge,
 }
 
+impl<A> Packet<A> {
+    /// Could [`super::plain::rewrite`] change it?
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        self.l4_offset == IP_LEN && self.l4 != L4::Icmp
+    }
+}
+
 /// What a packet says of its connection. Nobody has checked whether that is true.
 #[derive(Copy, Clone, Eq, PartialEq, Debug)]
 pub enum Edge {
@@ -166,6 +174,18 @@ pub enum Edge {
     End,
     /// Anything else.
     None,
+}
+
+impl Edge {
+    /// What the flags of a TCP segment say.
+    #[inline]
+    pub(super) fn of(flags: u8) -> Self {
+        match flags & (TCP_FIN | TCP_SYN | TCP_RST) {
+            0 => Self::None,
+            TCP_SYN => Self::Begin,
+            _ => Self::End,
+        }
+    }
 }
 
 /// An ICMP error, and the packet it quotes.
@@ -261,12 +281,7 @@ fn tcp(l4: &[u8], room: usize) -> Option<(Ports, Edge)> {
     let [offset, flags] = get(l4, 12)?;
     let header_len = usize::from(offset >> 4).wrapping_mul(4);
     (L4::Tcp.len()..=room).contains(&header_len).then_some(())?;
-    let edge = match flags & (TCP_FIN | TCP_SYN | TCP_RST) {
-        0 => Edge::None,
-        TCP_SYN => Edge::Begin,
-        _ => Edge::End,
-    };
-    Some((ports(l4)?, edge))
+    Some((ports(l4)?, Edge::of(flags)))
 }
 
 const TCP_FIN: u8 = 1;

@@ -6,7 +6,7 @@
 //! amount.
 
 use super::addr::{Addr, Be16, V4};
-use super::checksum::Delta;
+use super::checksum::{Delta, Fold};
 use super::packet::{IcmpError, Packet, ECHO_REPLY, ECHO_REQUEST, IP_LEN, L4};
 use super::tuple::{Endpoint, Tuple};
 use super::wire::{get, get16, get_v4, put};
@@ -185,7 +185,7 @@ impl Place {
             (L4::Icmp, Checksum::Full) => self.icmp_checksum(bytes, ports.apply(old))?,
             (_, Checksum::Partial) => addrs.apply_partial(old),
             (L4::Tcp, Checksum::Full) => both(addrs, ports).apply(old),
-            (L4::Udp, Checksum::Full) => udp_checksum(old, both(addrs, ports)),
+            (L4::Udp, Checksum::Full) => udp_checksum(old, both(addrs, ports).fold()),
         };
         put16(bytes, at, new, &mut change)?;
         Some(change)
@@ -207,7 +207,7 @@ impl Place {
 
 /// A UDP checksum of 0 means none; one that comes out as 0 is sent as 0xffff (RFC 768).
 #[inline]
-fn udp_checksum(old: Be16, delta: Delta) -> Be16 {
+pub(super) fn udp_checksum(old: Be16, delta: Fold) -> Be16 {
     if old == Be16::default() {
         return old;
     }

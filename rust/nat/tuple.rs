@@ -26,7 +26,7 @@ pub struct Endpoint<A> {
 /// An ICMP echo request has its identifier as the source port and 0 as the destination port; a
 /// reply has them the other way round, so that [`Tuple::reverse`] of a request is its reply.
 #[repr(C)]
-#[derive(Copy, Clone, Eq, PartialEq, Default, Debug)]
+#[derive(Copy, Clone, Eq, Default, Debug)]
 pub struct Tuple<A> {
     /// Source address.
     pub src_addr: A,
@@ -42,6 +42,18 @@ pub struct Tuple<A> {
 }
 
 const _: () = assert!(size_of::<Tuple<V4>>() == 16);
+
+/// Without branches between the fields, which is what a lookup that finds at once wants.
+impl<A: PartialEq> PartialEq for Tuple<A> {
+    #[inline(always)]
+    fn eq(&self, other: &Self) -> bool {
+        (self.src_addr == other.src_addr)
+            & (self.dst_addr == other.dst_addr)
+            & (self.src_port == other.src_port)
+            & (self.dst_port == other.dst_port)
+            & (self.proto == other.proto)
+    }
+}
 
 impl<A: Addr> Tuple<A> {
     /// The tuple of a packet of `proto` from `src` to `dst`.
@@ -96,15 +108,14 @@ impl<A: Addr> Tuple<A> {
 
 impl Tuple<V4> {
     /// The whole tuple as words, to be hashed.
-    #[inline]
+    #[inline(always)]
     pub fn words(&self) -> [u64; 2] {
-        let [a, b, c, d] = self.src_addr.to_bytes();
-        let [e, f, g, h] = self.dst_addr.to_bytes();
-        let [i, j] = self.src_port.to_bytes();
-        let [k, l] = self.dst_port.to_bytes();
+        let addr = |addr: V4| u64::from(u32::from_le_bytes(addr.to_bytes()));
+        let port = |port: Be16| u64::from(u16::from_le_bytes(port.to_bytes()));
+        let ports = port(self.src_port) | port(self.dst_port) << 16;
         [
-            u64::from_le_bytes([a, b, c, d, e, f, g, h]),
-            u64::from_le_bytes([i, j, k, l, self.proto, 0, 0, 0]),
+            addr(self.src_addr) | addr(self.dst_addr) << 32,
+            ports | u64::from(self.proto) << 32,
         ]
     }
 }

@@ -7,13 +7,12 @@
 
 #include <fastnat/shim.h>
 
-/* In jiffies, which stand still meanwhile. */
-static u32 fastnat_slept;
+u32 fastnat_shim_slept;
 
 static int fastnat_woke(struct notifier_block *nb, unsigned long event, void *unused)
 {
 	if (event == PM_POST_SUSPEND || event == PM_POST_HIBERNATION)
-		WRITE_ONCE(fastnat_slept,
+		WRITE_ONCE(fastnat_shim_slept,
 			   (u32)nsecs_to_jiffies64(ktime_get_boottime_ns() - ktime_get_ns()));
 	return NOTIFY_DONE;
 }
@@ -30,11 +29,6 @@ int fastnat_shim_clock_register(void)
 void fastnat_shim_clock_unregister(void)
 {
 	unregister_pm_notifier(&fastnat_sleep_notifier);
-}
-
-u32 fastnat_shim_now(void)
-{
-	return (u32)READ_ONCE(jiffies) + READ_ONCE(fastnat_slept);
 }
 
 u32 fastnat_shim_hz(void)

@@ -39,7 +39,7 @@ impl Net {
 
     /// The flow of a packet: looked for on this CPU's node, then where the destination port is at
     /// home, then on the others.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn flow<'a>(&'a self, tuple: &Tuple<V4>, rcu: Rcu<'a>) -> Option<&'a FlowEntry<V4>> {
         let here = self.nodes.here();
         let found = self.shards.get(here)?.flow(tuple, rcu);

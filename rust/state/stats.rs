@@ -49,12 +49,12 @@ counters! {
     SlowRoute = FASTNAT_A_STATS_SLOW_ROUTE,
     /// Not offloaded: input interface, mark or TOS are not those learned.
     SlowKey = FASTNAT_A_STATS_SLOW_KEY,
-    /// Not offloaded: TTL, IP options, TCP SYN, FIN or RST.
+    /// Not offloaded: TTL, TCP SYN, FIN or RST.
     SlowHeader = FASTNAT_A_STATS_SLOW_HEADER,
     /// Not offloaded: longer than the MTU, or reassembled.
     SlowSize = FASTNAT_A_STATS_SLOW_SIZE,
-    /// Not offloaded: the packet carries a socket, a route or an extension, is shared, or has no
-    /// headroom.
+    /// Not offloaded: the packet has a socket, a route or an extension, is not for this host alone,
+    /// or has no headroom.
     SlowPacket = FASTNAT_A_STATS_SLOW_PACKET,
     /// Nothing concerned the packet.
     PassUntouched = FASTNAT_A_STATS_PASS_UNTOUCHED,

@@ -94,10 +94,11 @@ impl<'a> Attr<'a> {
     }
 
     /// A string without its final zero, padded to `N` bytes with zeroes; `None` if it is longer
-    /// than `N - 1` or empty.
+    /// than `N - 1`, empty, or has no end.
     pub(crate) fn name<const N: usize>(&self) -> Option<[u8; N]> {
         let mut name = [0; N];
-        let text = self.bytes().split(|byte| *byte == 0).next()?;
+        let end = self.bytes().iter().position(|byte| *byte == 0)?;
+        let text = self.bytes().get(..end)?;
         if text.is_empty() || text.len() >= N {
             return None;
         }

@@ -57,9 +57,11 @@ impl Skb {
     /// The first `len` bytes, owned by this packet alone; `None` if there is no memory.
     #[inline]
     pub(crate) fn writable(&mut self, len: usize) -> Option<&mut [u8]> {
-        // SAFETY: By the type invariant; on success `len` linear bytes are private to the packet.
+        // SAFETY: By the type invariant; `len` linear bytes of a packet that is no clone, or on
+        // success of one that was, are private to the packet.
         unsafe {
-            if bindings::skb_ensure_writable(self.ptr, len as u32) != 0 {
+            let whole = (*self.ptr).cloned() == 0 && self.linear().len() >= len;
+            if !whole && bindings::skb_ensure_writable(self.ptr, len as u32) != 0 {
                 return None;
             }
             Some(slice::from_raw_parts_mut((*self.ptr).data, len))
@@ -70,11 +72,15 @@ impl Skb {
     /// whole packet that a device left becomes invalid and is forgotten.
     #[inline]
     pub(crate) fn checksum(&mut self) -> Checksum {
-        // SAFETY: By the type invariant.
-        if unsafe { ffi::fastnat_shim_skb_csum_partial(self.ptr) } {
-            Checksum::Partial
-        } else {
-            Checksum::Full
+        // SAFETY: By the type invariant; both names of the union are of the same fields.
+        let headers = unsafe { (*self.ptr).__bindgen_anon_4.__bindgen_anon_1.as_mut() };
+        match u32::from(headers.ip_summed()) {
+            bindings::CHECKSUM_PARTIAL => Checksum::Partial,
+            bindings::CHECKSUM_COMPLETE => {
+                headers.set_ip_summed(bindings::CHECKSUM_NONE as u8);
+                Checksum::Full
+            }
+            _ => Checksum::Full,
         }
     }
 

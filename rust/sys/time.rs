@@ -4,6 +4,7 @@
 
 use super::ffi;
 use crate::nat::time::{Grain, Instant, Ticks};
+use kernel::bindings;
 use kernel::prelude::*;
 
 /// The clock counts suspension while this lives.
@@ -28,8 +29,12 @@ impl Drop for Clock {
 /// Now.
 #[inline]
 pub(crate) fn now() -> Instant {
-    // SAFETY: No requirements.
-    Instant(unsafe { ffi::fastnat_shim_now() })
+    // SAFETY: Both are numbers that others change at any time, read in one piece.
+    let (ticks, slept) = unsafe {
+        let ticks = (&raw const bindings::jiffies).read_volatile();
+        (ticks, (&raw const ffi::fastnat_shim_slept).read_volatile())
+    };
+    Instant((ticks as u32).wrapping_add(slept))
 }
 
 /// Ticks in a second.

@@ -90,7 +90,7 @@ impl<E: Entry> Array<E> {
     }
 
     /// The bucket of a key.
-    #[inline]
+    #[inline(always)]
     pub(super) fn bucket(&self, key: &E::Key) -> &Bucket<E> {
         let index = key.hash(&self.key) as usize & self.mask;
         // SAFETY: By the invariant the masked index is below the length.
@@ -131,7 +131,7 @@ impl<E> Bucket<E> {
 
 impl<E: Entry> Bucket<E> {
     /// The first entry with this key that `wanted` accepts.
-    #[inline]
+    #[inline(always)]
     pub(super) fn find<'a>(
         &'a self,
         key: &E::Key,

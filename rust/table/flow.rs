@@ -45,7 +45,7 @@ pub(crate) enum Source {
 
 /// One direction of a flow, as the table holds it: all that a packet needs, in a cache line.
 #[repr(C, align(64))]
-pub(crate) struct FlowEntry<A> {
+pub(crate) struct FlowEntry<A: Family> {
     link: Link<FlowEntry<A>>,
     key: Tuple<A>,
     to: Tuple<A>,
@@ -56,6 +56,7 @@ pub(crate) struct FlowEntry<A> {
     half: Half,
     local: bool,
     passed: AtomicU8,
+    fix: A::Fix,
 }
 
 // SAFETY: Both always return the same fields; `key` is never written.
@@ -136,7 +137,7 @@ impl<A: Family> NewFlow<'_, A> {
             Half::Src => (self.orig.with_src(self.to), Half::Dst),
             Half::Dst => (self.orig.with_dst(self.to), Half::Src),
         };
-        let entry = |key, to, direction, half| FlowEntry {
+        let entry = |key: Tuple<A>, to: Tuple<A>, direction, half| FlowEntry {
             link: Link::new(),
             key,
             to,
@@ -146,6 +147,10 @@ impl<A: Family> NewFlow<'_, A> {
             half,
             local: self.local,
             passed: AtomicU8::new(0),
+            fix: match half {
+                Half::Src => A::fix(key.src(), to.src()),
+                Half::Dst => A::fix(key.dst(), to.dst()),
+            },
             node,
         };
         Flow {
@@ -186,6 +191,12 @@ impl<A: Family> FlowEntry<A> {
             Half::Src => self.to.src(),
             Half::Dst => self.to.dst(),
         }
+    }
+
+    /// What that does to their checksums.
+    #[inline]
+    pub(crate) fn fix(&self) -> A::Fix {
+        self.fix
     }
 
     /// Which way packets of this tuple go.

@@ -22,7 +22,9 @@ pub(crate) mod wheel;
 use crate::nat::addr::V4;
 use crate::nat::hash::Words;
 use crate::nat::offload::Offload;
+use crate::nat::plain::Fix;
 use crate::nat::policy::IfName;
+use crate::nat::tuple::Endpoint;
 use crate::sys::rcu;
 use crate::sys::slab::Cache;
 use binding::Binding;
@@ -33,6 +35,10 @@ use kernel::sync::Arc;
 
 /// An address family that can be translated, with the slab caches of its objects.
 pub(crate) trait Family: Words + Send + Sync + 'static {
+    /// How checksums change in which an endpoint is replaced.
+    type Fix: Copy + Send + Sync;
+    /// The change when `new` replaces `old`.
+    fn fix(old: Endpoint<Self>, new: Endpoint<Self>) -> Self::Fix;
     /// Where its flows come from.
     fn flows() -> &'static Cache<Flow<Self>>;
     /// Where its bindings come from.
@@ -43,6 +49,12 @@ static FLOWS_V4: Cache<Flow<V4>> = Cache::new();
 static BINDINGS_V4: Cache<Binding<V4>> = Cache::new();
 
 impl Family for V4 {
+    type Fix = Fix;
+
+    fn fix(old: Endpoint<V4>, new: Endpoint<V4>) -> Fix {
+        Fix::new(old, new)
+    }
+
     fn flows() -> &'static Cache<Flow<V4>> {
         &FLOWS_V4
     }

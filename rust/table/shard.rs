@@ -164,7 +164,7 @@ impl<A: Family> Shard<A> {
     }
 
     /// The flow that packets with this tuple belong to.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn flow<'a>(&'a self, tuple: &Tuple<A>, rcu: Rcu<'a>) -> Option<&'a FlowEntry<A>> {
         self.flows.find(tuple, rcu, |_| true)
     }

@@ -5,7 +5,7 @@
 # Its serial lines are those of start_qemu: 0 the kernel's words, 1 the output, 2 the result. Both ends of
 # each are pipes: what cannot be polled, such as a file, makes the kernel print a report against itself.
 start_uml() {
-	local memory=/dev/shm line
+	local memory=${FASTNAT_UML_MEMORY:-/dev/shm} line
 	# The guest's memory is a file without a name; the disk had better not hear of it.
 	[[ -w $memory ]] || memory=/tmp
 	for line in silence console output result; do mkfifo "$work/$line.pipe"; done

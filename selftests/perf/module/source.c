@@ -53,14 +53,24 @@ void bench_source_exit(void)
 	kvfree(bench_shuffle.order);
 }
 
-static bool bench_any(const struct bench_source *s)
+static int bench_look_through(const struct bench_source *s)
 {
+	int error = -ENODATA;
 	u32 i;
 
-	for (i = 0; i < s->count; i++)
-		if (s->records[s->from + i].proto)
-			return true;
-	return false;
+	for (i = 0; i < s->count; i++) {
+		switch (s->records[s->from + i].proto) {
+		case 0:
+			break;
+		case IPPROTO_TCP:
+		case IPPROTO_UDP:
+			error = 0;
+			break;
+		default:
+			return -EINVAL;
+		}
+	}
+	return error;
 }
 
 /* The flows of one direction; packets: how many of them are to go this way. */
@@ -69,6 +79,7 @@ int bench_source_begin(struct bench_dev *b, const struct bench_command *c, u32 p
 	bool reversed = c->captured && (c->dev != BENCH_BOTH || b == bench_devs[1]);
 	const struct bench_array *a = reversed ? &b->captured : &b->flows;
 	struct bench_source *s = &b->source;
+	int error;
 
 	memset(s, 0, sizeof(*s));
 	if (c->from >= a->count)
@@ -77,8 +88,11 @@ int bench_source_begin(struct bench_dev *b, const struct bench_command *c, u32 p
 	s->records = a->records;
 	s->from = c->from;
 	s->count = c->count ?: a->count - c->from;
-	if (s->count > a->count - c->from || !bench_any(s))
+	if (s->count > a->count - c->from)
 		return -ENODATA;
+	error = bench_look_through(s);
+	if (error)
+		return error;
 	s->left = packets ?: s->count;
 	s->fresh = c->fresh_from;
 	if (c->fresh_every && (c->fresh_from >= a->count ||

@@ -45,13 +45,13 @@ pub struct Endpoint {
     pub ports: Option<Ports>,
 }
 
-/// An address and a port, 0 when none was given.
+/// An address, with a port or without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Host {
     /// The address.
     pub addr: Ipv4Addr,
     /// The port.
-    pub port: u16,
+    pub port: Option<u16>,
 }
 
 /// A packet mark; without a mask all its bits count.
@@ -194,11 +194,11 @@ impl FromStr for Host {
         match text.split_once(':') {
             Some((host, number)) if !number.contains(':') => Ok(Self {
                 addr: addr(host)?,
-                port: port(number)?,
+                port: Some(port(number)?),
             }),
             _ => Ok(Self {
                 addr: addr(text)?,
-                port: 0,
+                port: None,
             }),
         }
     }

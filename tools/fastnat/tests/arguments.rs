@@ -216,6 +216,8 @@ fn bindings() {
     let line = "--policy 1 --proto tcp --inside 10.0.0.2:22 --lifetime 2h --outside 203.0.113.7";
     assert_eq!(binding(&format!("add {line}:2222")), added);
     assert_eq!(binding(&format!("add {line}")).outside_port, None);
+    let zero = binding(&format!("add {line}:0"));
+    assert_eq!(zero.outside_port, Some(0), "for the kernel to refuse");
     assert_eq!(
         binding("del --proto tcp --outside 203.0.113.7:2222"),
         outside

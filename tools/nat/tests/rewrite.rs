@@ -31,14 +31,6 @@ fn error(bytes: &[u8]) -> IcmpError<V4> {
     }
 }
 
-fn half() -> impl Strategy<Value = Half> {
-    prop_oneof![Just(Half::Src), Just(Half::Dst)]
-}
-
-fn csum() -> impl Strategy<Value = Checksum> {
-    prop_oneof![Just(Checksum::Full), Just(Checksum::Partial)]
-}
-
 fn replaced(tuple: &Tuple<V4>, half: Half, new: Endpoint<V4>) -> Tuple<V4> {
     match half {
         Half::Src => tuple.with_src(new),

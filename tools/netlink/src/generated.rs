@@ -331,12 +331,12 @@ attribute_set! {
         13 slow_route: Option<u64> = "slow-route",
         /// Not offloaded, input interface, mark or TOS differ from those learned.
         14 slow_key: Option<u64> = "slow-key",
-        /// Not offloaded, the packet has IP options, a TTL that ends, or a TCP SYN, FIN or RST.
+        /// Not offloaded, the TTL ends, or the packet is a TCP SYN, FIN or RST.
         15 slow_header: Option<u64> = "slow-header",
         /// Not offloaded, the packet is longer than the MTU, or was reassembled.
         16 slow_size: Option<u64> = "slow-size",
-        /// Not offloaded, the packet carries a socket, a route or an extension, is shared with
-        /// others, or has no room for a link-layer header.
+        /// Not offloaded, the packet has a socket, a route or an extension, came by link-layer
+        /// broadcast, or has no room for a link-layer header.
         17 slow_packet: Option<u64> = "slow-packet",
         /// Packets that no flow, binding or policy concerned.
         18 pass_untouched: Option<u64> = "pass-untouched",

@@ -71,7 +71,7 @@ impl Add {
         Attributes {
             policy: Some(self.policy),
             inside_addr: Some(self.inside.addr),
-            inside_port: Some(self.inside.port),
+            inside_port: self.inside.port,
             lifetime: self.lifetime,
             ..outside(self.proto, self.outside)
         }
@@ -96,12 +96,12 @@ impl Del {
     }
 }
 
-/// An outside endpoint, whose port is absent when none is given.
+/// An outside endpoint.
 fn outside(proto: Proto, outside: Host) -> Attributes {
     Attributes {
         proto: Some(proto),
         outside_addr: Some(outside.addr),
-        outside_port: (outside.port != 0).then_some(outside.port),
+        outside_port: outside.port,
         ..Attributes::default()
     }
 }

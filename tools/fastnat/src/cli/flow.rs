@@ -83,9 +83,9 @@ impl Get {
     pub fn attributes(&self) -> Attributes {
         let tuple = Tuple {
             src_addr: Some(self.src.addr),
-            src_port: Some(self.src.port),
+            src_port: Some(self.src.port.unwrap_or(0)),
             dst_addr: Some(self.dst.addr),
-            dst_port: Some(self.dst.port),
+            dst_port: Some(self.dst.port.unwrap_or(0)),
         };
         Attributes {
             proto: Some(self.proto),

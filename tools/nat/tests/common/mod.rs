@@ -5,6 +5,7 @@
 #![allow(dead_code)] // Every test file uses a part of it.
 
 use fastnat_nat::nat::addr::{Addr, Be16, V4};
+use fastnat_nat::nat::rewrite::{Checksum, Half};
 use fastnat_nat::nat::tuple::{Endpoint, Tuple, ICMP, TCP, UDP};
 use proptest::prelude::*;
 
@@ -203,4 +204,14 @@ pub fn recipe() -> impl Strategy<Value = Recipe> {
         }
         .with(tuple)
     })
+}
+
+/// An end of a packet.
+pub fn half() -> impl Strategy<Value = Half> {
+    prop_oneof![Just(Half::Src), Just(Half::Dst)]
+}
+
+/// What a checksum field may hold.
+pub fn csum() -> impl Strategy<Value = Checksum> {
+    prop_oneof![Just(Checksum::Full), Just(Checksum::Partial)]
 }
