@@ -236,12 +236,12 @@ def streamed(name):
 
 
 OPTIONS = {"ttl": (0, socket.IP_TTL), "tos": (0, socket.IP_TOS), "pmtudisc": (0, 10),
-           "options": (0, socket.IP_OPTIONS)}
+           "options": (0, socket.IP_OPTIONS), "recverr": (0, 11)}
 
 
 def set_(name, option, value):
-    """Of an open socket; IP options in hexadecimal."""
-    number = bytes.fromhex(value) if option == "options" else int(value)
+    """Of an open socket; IP options in hexadecimal, or - for none."""
+    number = bytes.fromhex(value.strip("-")) if option == "options" else int(value)
     named[name][0].setsockopt(*OPTIONS[option], number)
     return "ok"
 

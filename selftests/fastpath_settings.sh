@@ -28,12 +28,12 @@ TESTS=(
 
 declare -i PORT=4000
 
-# talk [COUNT]: so many questions and answers of a new flow.
+# Twelve questions and answers of a new flow.
 talk() {
 	local -i round
-	PORT+=1
+	((PORT += 1))
 	hold "talk$PORT" udp "$client" "10.0.0.2:$PORT" 192.0.2.2:53
-	for ((round = 0; round < ${1:-9}; round++)); do again; done
+	for ((round = 0; round < 12; round++)); do again; done
 }
 again() { like "answer" "$(say "talk$PORT")" '^192\.0\.2\.1:'; }
 
@@ -76,11 +76,12 @@ the_first_packets_are_not() {
 	local after
 	for after in 1 2 7; do
 		settings --offload-after "$after"
-		gains offloaded talk 12
-		is "packets after $after" "$GAIN" $((2 * (12 - after)))
+		gains offloaded talk
+		# The packet that makes the flow may count among the first, or not.
+		((2 * (12 - after) - GAIN & ~1)) && fail "packets after $after: $GAIN were offloaded"
 	done
 	settings --offload-after 255
-	gains offloaded talk 12
+	gains offloaded talk
 	is "packets after 255" "$GAIN" 0
 	settings --offload-after 3
 }
@@ -115,6 +116,7 @@ devices_are_exempt() {
 		talk
 		is "flow by $device" "$(offloaded)" ""
 		settings --offload-exempt-dev nosuch0
+		again
 		again
 		again
 		is "flow of before" "$(offloaded)" "orig reply"

@@ -67,6 +67,7 @@ and_on_the_way_back() {
 }
 
 a_ttl_that_ends_is_reported() {
+	agent set u recverr 1 >/dev/null
 	agent set u ttl 1 >/dev/null
 	is "answer" "$(say u)" EHOSTUNREACH
 	agent set u ttl 2 >/dev/null
@@ -93,7 +94,7 @@ ip_options_take_the_whole_stack() {
 		agent set u options "$options" >/dev/null
 		half_past u
 	done
-	agent set u options "" >/dev/null
+	agent set u options - >/dev/null
 	past u
 }
 

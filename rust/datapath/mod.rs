@@ -18,8 +18,8 @@ mod packet;
 mod subject;
 
 use crate::nat::addr::V4;
-use crate::nat::packet::{Kind, Packet};
-use crate::nat::plain;
+use crate::nat::packet::{Edge, Kind};
+use crate::nat::plain::Plain;
 use crate::state::stats::Counter;
 use crate::state::Net;
 use crate::sys::hook::{Context, Handler, Verdict};
@@ -76,15 +76,21 @@ impl Handler for Net {
             context,
             rcu,
         };
-        let Some(packet) = plain::parse(skb.linear()) else {
+        let Some(plain) = Plain::parse(skb.linear()) else {
             return prerouting(hook, skb);
         };
-        let entry = self.flow(&packet.tuple, rcu);
-        if let Some(route) = entry.and_then(|entry| offload::forward(hook, skb, &packet, entry)) {
-            self.count(Counter::Offloaded);
-            return Verdict::Forward(route);
+        let entry = self.flow_quickly(&plain.tuple(), rcu);
+        if let Some((entry, id)) = entry.and_then(|entry| Some((entry, entry.route()?))) {
+            match offload::forward(hook, skb, plain, (entry, id)) {
+                Ok(route) => {
+                    self.count(Counter::Offloaded);
+                    return Verdict::Forward(route);
+                }
+                Err(reason) => self.count(reason),
+            }
         }
-        prerouting_plain(hook, skb, packet, entry)
+        let [addrs, rest] = plain.words;
+        prerouting_plain(hook, skb, (addrs, rest), plain.edge, entry)
     }
 
     #[inline]
@@ -99,23 +105,28 @@ impl Handler for Net {
             context,
             rcu,
         };
-        match plain::parse(skb.linear()) {
-            Some(packet) => self.finish(outbound::packet(hook, skb, &packet)),
+        match Plain::parse(skb.linear()) {
+            Some(plain) => self.finish(outbound::packet(hook, skb, &plain.packet())),
             None => postrouting(hook, skb),
         }
     }
 }
 
-/// Plain packets that take the whole stack. By value: the registers that hold the packet until here
-/// are not to be spilled for those that do not.
+/// Plain packets that take the whole stack. In pieces, so that a packet that does not is never put
+/// into memory.
 #[inline(never)]
 fn prerouting_plain<'a>(
     hook: &Hook<'a>,
     skb: &mut Skb,
-    packet: Packet<V4>,
-    entry: Option<&FlowEntry<V4>>,
+    (addrs, rest): (u64, u64),
+    edge: Edge,
+    entry: Option<&'a FlowEntry<V4>>,
 ) -> Verdict<'a> {
-    hook.net.finish(inbound::packet(hook, skb, &packet, entry))
+    let words = [addrs, rest];
+    let packet = Plain { words, edge }.packet();
+    let entry = entry.or_else(|| hook.net.flow(&packet.tuple, hook.rcu));
+    let outcome = inbound::packet(hook, skb, &packet, entry);
+    hook.net.finish(outcome)
 }
 
 /// Packets that are not plain.

@@ -9,8 +9,8 @@
 
 use super::Hook;
 use crate::nat::addr::V4;
-use crate::nat::packet::{Edge, Packet};
-use crate::nat::plain;
+use crate::nat::packet::Edge;
+use crate::nat::plain::Plain;
 use crate::nat::rewrite::Half;
 use crate::nat::tuple::{Tuple, ICMP};
 use crate::state::offload::OffloadRules;
@@ -33,53 +33,32 @@ impl From<Unfit> for Counter {
     }
 }
 
-/// PREROUTING: translates a plain packet that may go by the route of its flow, and returns that. `None`:
-/// it has not been touched, and takes the whole stack.
-#[inline]
+/// PREROUTING: translates a packet of `entry` that may go by its route, and returns that; or says
+/// why it has to take the whole stack, for which it has not been touched.
+#[inline(always)]
 pub(super) fn forward<'a>(
     hook: &Hook<'a>,
     skb: &mut Skb,
-    packet: &Packet<V4>,
-    entry: &FlowEntry<V4>,
-) -> Option<&'a Route> {
-    match route(hook, skb, packet, entry.route()?) {
-        Ok(route) => translate(skb, packet, entry).then_some(route),
-        Err(reason) => {
-            hook.net.count(reason);
-            None
-        }
-    }
-}
-
-#[inline]
-fn route<'a>(
-    hook: &Hook<'a>,
-    skb: &Skb,
-    packet: &Packet<V4>,
-    id: RouteId,
+    plain: Plain,
+    (entry, id): (&FlowEntry<V4>, RouteId),
 ) -> Result<&'a Route, Counter> {
     let route = hook.net.routes.get(id, hook.rcu);
     let route = route.ok_or(Counter::SlowRoute)?;
     // The firewall sees connections begin and end.
-    if packet.edge != Edge::None {
+    if plain.edge != Edge::None {
         return Err(Counter::SlowHeader);
     }
     route.fit(skb, hook.context)?;
-    Ok(route)
-}
-
-#[inline]
-fn translate(skb: &mut Skb, packet: &Packet<V4>, entry: &FlowEntry<V4>) -> bool {
     let csum = skb.checksum();
-    let end = packet.l4_offset.wrapping_add(packet.l4_len);
+    let bytes = skb.writable(plain.end()).ok_or(Counter::SlowPacket)?;
     let new = (entry.half(), entry.new_end());
-    let done = skb
-        .writable(end)
-        .is_some_and(|bytes| plain::rewrite(bytes, packet.l4, new, entry.fix(), csum));
-    if done {
-        entry.touch(time::now());
+    match plain.rewrite(bytes, new, entry.fix(), csum) {
+        true => {
+            entry.touch(time::now());
+            Ok(route)
+        }
+        false => Err(Counter::SlowPacket),
     }
-    done
 }
 
 /// POSTROUTING: a packet of `entry` has passed the whole stack.

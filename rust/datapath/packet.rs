@@ -5,7 +5,7 @@
 use super::{Hook, Outcome};
 use crate::nat::addr::V4;
 use crate::nat::packet::{self, Edge, Ip, Kind, Packet, Unsupported};
-use crate::nat::plain;
+use crate::nat::plain::Plain;
 use crate::nat::rewrite::{self, Half};
 use crate::nat::tuple::Endpoint;
 use crate::state::stats::Counter;
@@ -52,20 +52,15 @@ pub(super) fn translate(
 /// Replaces the end that the flow says.
 #[inline]
 fn rewrite(skb: &mut Skb, packet: &Packet<V4>, entry: &FlowEntry<V4>) -> Outcome {
-    if !packet.is_plain() {
-        return replace(skb, packet, entry.half(), entry.new_end());
-    }
+    let (half, new) = (entry.half(), entry.new_end());
+    let Some(plain) = Plain::of(packet) else {
+        return replace(skb, packet, half, new);
+    };
     let csum = skb.checksum();
-    let Some(bytes) = skb.writable(packet.l4_offset.wrapping_add(packet.l4_len)) else {
+    let Some(bytes) = skb.writable(plain.end()) else {
         return Outcome::Drop(Counter::DropMemory);
     };
-    match plain::rewrite(
-        bytes,
-        packet.l4,
-        (entry.half(), entry.new_end()),
-        entry.fix(),
-        csum,
-    ) {
+    match plain.rewrite(bytes, (half, new), entry.fix(), csum) {
         true => Outcome::Translated,
         false => Outcome::Drop(Counter::DropMalformed),
     }

@@ -23,7 +23,7 @@ pub trait Hashed {
 /// Addresses whose keys can be hashed: how the keys are laid out in words.
 pub trait Words: Addr {
     /// The words of a [`Tuple`].
-    type Tuple: AsRef<[u64]>;
+    type Tuple: AsRef<[u64]> + PartialEq;
     /// The words of a [`BindKey`].
     type BindKey: AsRef<[u64]>;
     /// All that tells one tuple from another.
@@ -36,12 +36,12 @@ impl Words for V4 {
     type Tuple = [u64; 2];
     type BindKey = [u64; 1];
 
-    #[inline]
+    #[inline(always)]
     fn tuple(tuple: &Tuple<Self>) -> [u64; 2] {
         tuple.words()
     }
 
-    #[inline]
+    #[inline(always)]
     fn bind_key(key: &BindKey<Self>) -> [u64; 1] {
         key.words()
     }

@@ -6,6 +6,7 @@
 //! of the slice and [`Ip::wanted`] is taken for missing.
 
 use super::addr::{Be16, V4};
+use super::hash::Words;
 use super::tuple::{Endpoint, Tuple, ICMP, TCP, UDP};
 use super::wire::{get, get16, get_v4};
 
@@ -124,7 +125,7 @@ impl L4 {
 
 /// What is to be done with a packet.
 #[derive(Copy, Clone, Eq, PartialEq, Debug)]
-pub enum Kind<A = V4> {
+pub enum Kind<A: Words = V4> {
     /// It belongs to a flow.
     Flow(Packet<A>),
     /// It is about a packet of a flow.
@@ -144,7 +145,7 @@ pub enum Unsupported {
 
 /// A packet that belongs to a flow.
 #[derive(Copy, Clone, Eq, PartialEq, Debug)]
-pub struct Packet<A = V4> {
+pub struct Packet<A: Words = V4> {
     /// The tuple it carries.
     pub tuple: Tuple<A>,
     /// Its transport.
@@ -157,8 +158,8 @@ pub struct Packet<A = V4> {
     pub edge: Edge,
 }
 
-impl<A> Packet<A> {
-    /// Could [`super::plain::rewrite`] change it?
+impl<A: Words> Packet<A> {
+    /// Is it a [`super::plain::Plain`] packet?
     #[inline]
     pub fn is_plain(&self) -> bool {
         self.l4_offset == IP_LEN && self.l4 != L4::Icmp
@@ -190,7 +191,7 @@ impl Edge {
 
 /// An ICMP error, and the packet it quotes.
 #[derive(Copy, Clone, Eq, PartialEq, Debug)]
-pub struct IcmpError<A = V4> {
+pub struct IcmpError<A: Words = V4> {
     /// Who complains.
     pub outer_src: A,
     /// To whom.

@@ -37,7 +37,7 @@ pub struct Match<A> {
 }
 
 /// A packet, as policies see it.
-#[derive(Copy, Clone, Eq, PartialEq, Debug)]
+#[derive(Copy, Clone, Debug)]
 pub struct Subject<A> {
     /// What the packet carries.
     pub tuple: Tuple<A>,

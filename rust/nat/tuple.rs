@@ -3,6 +3,7 @@
 //! What identifies a flow and a binding.
 
 use super::addr::{Addr, Be16, V4};
+use super::hash::Words;
 
 /// IP protocol number of ICMP.
 pub const ICMP: u8 = 1;
@@ -26,7 +27,7 @@ pub struct Endpoint<A> {
 /// An ICMP echo request has its identifier as the source port and 0 as the destination port; a
 /// reply has them the other way round, so that [`Tuple::reverse`] of a request is its reply.
 #[repr(C)]
-#[derive(Copy, Clone, Eq, Default, Debug)]
+#[derive(Copy, Clone, Default, Debug)]
 pub struct Tuple<A> {
     /// Source address.
     pub src_addr: A,
@@ -43,17 +44,15 @@ pub struct Tuple<A> {
 
 const _: () = assert!(size_of::<Tuple<V4>>() == 16);
 
-/// Without branches between the fields, which is what a lookup that finds at once wants.
-impl<A: PartialEq> PartialEq for Tuple<A> {
+/// Word by word: half of the branches of a comparison field by field.
+impl<A: Words> PartialEq for Tuple<A> {
     #[inline(always)]
     fn eq(&self, other: &Self) -> bool {
-        (self.src_addr == other.src_addr)
-            & (self.dst_addr == other.dst_addr)
-            & (self.src_port == other.src_port)
-            & (self.dst_port == other.dst_port)
-            & (self.proto == other.proto)
+        A::tuple(self) == A::tuple(other)
     }
 }
+
+impl<A: Words> Eq for Tuple<A> {}
 
 impl<A: Addr> Tuple<A> {
     /// The tuple of a packet of `proto` from `src` to `dst`.
@@ -107,16 +106,33 @@ impl<A: Addr> Tuple<A> {
 }
 
 impl Tuple<V4> {
-    /// The whole tuple as words, to be hashed.
+    /// The whole tuple as words.
     #[inline(always)]
     pub fn words(&self) -> [u64; 2] {
         let addr = |addr: V4| u64::from(u32::from_le_bytes(addr.to_bytes()));
         let port = |port: Be16| u64::from(u16::from_le_bytes(port.to_bytes()));
+        let [a, b, c] = self.pad;
+        let rest = u32::from_le_bytes([self.proto, a, b, c]);
         let ports = port(self.src_port) | port(self.dst_port) << 16;
         [
             addr(self.src_addr) | addr(self.dst_addr) << 32,
-            ports | u64::from(self.proto) << 32,
+            ports | u64::from(rest) << 32,
         ]
+    }
+
+    /// The tuple of these words.
+    #[inline(always)]
+    pub fn from_words([addrs, rest]: [u64; 2]) -> Self {
+        let addr = |word: u64| V4::from_bytes((word as u32).to_le_bytes());
+        let port = |word: u64| Be16::from_bytes((word as u16).to_le_bytes());
+        Self {
+            src_addr: addr(addrs),
+            dst_addr: addr(addrs >> 32),
+            src_port: port(rest),
+            dst_port: port(rest >> 16),
+            proto: (rest >> 32) as u8,
+            pad: [0; 3],
+        }
     }
 }
 

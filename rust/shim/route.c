@@ -135,12 +135,24 @@ enum fastnat_fit fastnat_shim_route_fit(const struct fastnat_route *route, struc
 	return FASTNAT_FIT;
 }
 
+/* Apart, for what its address is taken of costs every caller that it is inlined into. */
+static noinline void fastnat_forward_new(struct sk_buff *skb, __be32 nexthop)
+{
+	struct neighbour *neigh = ip_neigh_gw4(skb->dev, nexthop);
+
+	if (IS_ERR(neigh))
+		kfree_skb_reason(skb, SKB_DROP_REASON_NEIGH_CREATEFAIL);
+	else
+		neigh_output(neigh, skb, false);
+}
+
 /* Sends a packet that fits, and whose header may be written. Takes it over. */
 void fastnat_shim_route_forward(const struct fastnat_route *route, struct sk_buff *skb)
 {
 	struct net_device *out = route->out;
 	struct net *net = route->net;
 	struct iphdr *iph = ip_hdr(skb);
+	__be32 nexthop = route->gateway ?: iph->daddr;
 	struct neighbour *neigh;
 
 	__IP_INC_STATS(net, IPSTATS_MIB_OUTFORWDATAGRAMS);
@@ -152,10 +164,9 @@ void fastnat_shim_route_forward(const struct fastnat_route *route, struct sk_buf
 	skb_clear_tstamp(skb);
 	skb_dst_set_noref(skb, route->dst);
 	skb->dev = out;
-	neigh = ip_neigh_gw4(out, route->gateway ?: iph->daddr);
-	if (unlikely(IS_ERR(neigh))) {
-		kfree_skb_reason(skb, SKB_DROP_REASON_NEIGH_CREATEFAIL);
-		return;
-	}
-	neigh_output(neigh, skb, false);
+	neigh = __ipv4_neigh_lookup_noref(out, nexthop);
+	if (likely(neigh))
+		neigh_output(neigh, skb, false);
+	else
+		fastnat_forward_new(skb, nexthop);
 }

@@ -119,8 +119,8 @@ impl Net {
 
     /// Bytes of a namespace, without tables, port maps and policies.
     pub(crate) fn bytes(nodes: usize) -> u64 {
-        let fixed =
-            core::mem::size_of::<Self>() + Making::BYTES + PortMaps::<V4>::BYTES + Routes::BYTES;
+        let own = core::mem::size_of::<Self>() + core::mem::size_of::<OffloadRules>();
+        let fixed = own + Making::BYTES + PortMaps::<V4>::BYTES + Routes::BYTES;
         let shards = Shard::<V4>::BYTES.saturating_mul(nodes);
         fixed.saturating_add(shards) as u64
     }

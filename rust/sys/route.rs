@@ -37,6 +37,19 @@ pub(crate) enum Unfit {
     Packet,
 }
 
+impl Unfit {
+    #[cold]
+    fn of(fit: ffi::fastnat_fit) -> Self {
+        match fit {
+            ffi::FASTNAT_UNFIT_KEY => Self::Key,
+            ffi::FASTNAT_UNFIT_ROUTE => Self::Route,
+            ffi::FASTNAT_UNFIT_HEADER => Self::Header,
+            ffi::FASTNAT_UNFIT_SIZE => Self::Size,
+            _ => Self::Packet,
+        }
+    }
+}
+
 impl Route {
     /// The route of a packet in POSTROUTING, if others may take it without asking: unicast, over
     /// IPv4 next hops, between plain interfaces, without IPsec.
@@ -75,11 +88,7 @@ impl Route {
         // SAFETY: By the type invariant; packet and device are valid while the hook runs.
         match unsafe { ffi::fastnat_shim_route_fit(&self.0, skb.as_ptr(), context.input_ptr()) } {
             ffi::FASTNAT_FIT => Ok(()),
-            ffi::FASTNAT_UNFIT_KEY => Err(Unfit::Key),
-            ffi::FASTNAT_UNFIT_ROUTE => Err(Unfit::Route),
-            ffi::FASTNAT_UNFIT_HEADER => Err(Unfit::Header),
-            ffi::FASTNAT_UNFIT_SIZE => Err(Unfit::Size),
-            _ => Err(Unfit::Packet),
+            other => Err(Unfit::of(other)),
         }
     }
 

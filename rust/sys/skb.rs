@@ -55,7 +55,7 @@ impl Skb {
     }
 
     /// The first `len` bytes, owned by this packet alone; `None` if there is no memory.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn writable(&mut self, len: usize) -> Option<&mut [u8]> {
         // SAFETY: By the type invariant; `len` linear bytes of a packet that is no clone, or on
         // success of one that was, are private to the packet.

@@ -159,7 +159,7 @@ impl<E: Entry> Table<E> {
     }
 
     /// The first entry with this key that `wanted` accepts.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn find<'a>(
         &'a self,
         key: &E::Key,
@@ -173,18 +173,14 @@ impl<E: Entry> Table<E> {
         }
         // An entry is in its new bucket before it leaves the old one: who misses it there sees
         // that there is a next array, and finds it in that.
-        Self::find_in_next(array.next()?, key, rcu, &wanted)
+        array.next()?.bucket(key).find(key, rcu, &wanted)
     }
 
-    #[cold]
-    #[inline(never)]
-    fn find_in_next<'a>(
-        next: &'a Array<E>,
-        key: &E::Key,
-        rcu: Rcu<'a>,
-        wanted: &impl Fn(&E) -> bool,
-    ) -> Option<&'a E> {
-        next.bucket(key).find(key, rcu, wanted)
+    /// The first entry with this key, unless the table is being resized, or has just been: then it
+    /// may be missed.
+    #[inline(always)]
+    pub(crate) fn find_quickly<'a>(&'a self, key: &E::Key, rcu: Rcu<'a>) -> Option<&'a E> {
+        self.current(rcu).bucket(key).find(key, rcu, |_| true)
     }
 
     /// Calls `visit` with every entry of the next bucket; false if there was none left. Every

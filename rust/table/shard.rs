@@ -164,9 +164,19 @@ impl<A: Family> Shard<A> {
     }
 
     /// The flow that packets with this tuple belong to.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn flow<'a>(&'a self, tuple: &Tuple<A>, rcu: Rcu<'a>) -> Option<&'a FlowEntry<A>> {
         self.flows.find(tuple, rcu, |_| true)
+    }
+
+    /// The same, but it may be missed: see [`Table::find_quickly`].
+    #[inline(always)]
+    pub(crate) fn flow_quickly<'a>(
+        &'a self,
+        tuple: &Tuple<A>,
+        rcu: Rcu<'a>,
+    ) -> Option<&'a FlowEntry<A>> {
+        self.flows.find_quickly(tuple, rcu)
     }
 
     /// The live binding of an endpoint on `side` that `wanted` accepts.

@@ -18,7 +18,7 @@ def read(path):
     counts, ways, skipped, done = collections.defaultdict(dict), collections.defaultdict(list), {}, False
     with open(path, encoding="utf-8") as file:
         for line in file:
-            kind, *words = line.split()[:1] + line.split()[1:]
+            kind, *words = line.split() or [""]
             if kind == "exact" and words == ["done"]:
                 done = True
             elif kind == "exact":

@@ -14,7 +14,8 @@
 #define BENCH_PRIORITY	-396	/* of our hooks: just ahead of fastnat's */
 #define BENCH_MAX_FLOWS	(16u << 20)
 #define BENCH_MAX_KEPT	(64u << 20)
-#define BENCH_MAX_TRACE	(64u << 10)
+#define BENCH_MAX_TRACE	(256u << 10)	/* steps */
+#define BENCH_MAX_SAMPLES	(64u << 10)
 
 /* An element of flow arrays and of what is captured: the contract with user space. */
 struct bench_record {
@@ -116,12 +117,20 @@ struct bench_frame {
 	bool has_seq;
 };
 
+/* What was measured of single packets. */
+struct bench_samples {
+	u64 sum;
+	u64 count;
+	u32 *values;			/* the first of them, sorted in the end */
+};
+
 struct bench_result {
 	u64 sent, received, frames, returned, other, skipped, alloc_failed;
 	u64 elapsed_ns, ticks;
 	u32 *slices;			/* ticks a packet << 4, sorted */
 	u32 slice_count;
-	u64 hook_ticks, hook_packets, source_ticks, source_packets, mark_ticks;
+	struct bench_samples hook, source;
+	u64 mark_ticks;
 	u64 kept, kept_lost;
 	int error;
 };
@@ -176,11 +185,12 @@ int bench_hooks_add(struct net *net, const struct bench_command *c);
 void bench_hooks_remove(struct net *net, const struct bench_command *c);
 void bench_mark_source(void);
 void bench_mark_sink(const struct sk_buff *skb);
-void bench_marks_begin(void);
+int bench_marks_begin(struct bench_result *r);
 void bench_marks_end(struct bench_result *r);
 
 /* run.c */
 int bench_run(char *text);
+void bench_sort(u32 *values, u32 count);
 void bench_run_exit(void);
 
 /* sink.c */
@@ -199,8 +209,7 @@ void bench_source_exit(void);
 int bench_trace_begin(void);
 void bench_trace_end(void);
 void bench_trace_exit(void);
-void bench_trace_arm(void);	/* the next packet is to be stepped through */
-void bench_trace_start(void);	/* from here, if armed */
+void bench_trace_start(void);
 void bench_trace_stop(void);
 extern const struct file_operations bench_trace_fops;
 

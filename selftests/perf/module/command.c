@@ -51,7 +51,7 @@ static const struct bench_word words[] = {
 	NUMBER(keep, 0, 0, 1000000),
 	NUMBER(null, 0, 0, 1),
 	NUMBER(marks, 0, 0, 1),
-	NUMBER(trace, 0, 0, 1),
+	NUMBER(trace, 0, 0, 64),
 	NUMBER(limit, 300, 1, 86400),
 };
 
@@ -93,7 +93,7 @@ static const char *bench_contradiction(const struct bench_command *c)
 	if (c->null && c->marks)
 		return "null=1 leaves nothing for marks=1";
 	if ((c->marks || c->trace) && c->rx != BENCH_RX_SINGLE)
-		return "marks=1 and trace=1 want rx=single";
+		return "marks=1 and trace= want rx=single";
 	if (c->dev == BENCH_BOTH && c->captured && c->capture)
 		return "with dev=both, flows=captured is for answers to what was captured before";
 	return NULL;

@@ -156,6 +156,17 @@ static void bench_show_slices(struct seq_file *file, const struct bench_result *
 	bench_show(file, "fastest_ticks_per_packet", fastest, 16);
 }
 
+static void bench_show_samples(struct seq_file *file, const char *name,
+			       const struct bench_samples *s)
+{
+	u32 kept = min_t(u64, s->count, BENCH_MAX_SAMPLES);
+
+	seq_printf(file, "%s_packets %llu\n%s_median_ticks %u\n%s_least_ticks %u\n", name, s->count,
+		   name, kept ? s->values[kept / 2] : 0, name, kept ? s->values[0] : 0);
+	seq_printf(file, "%s_", name);
+	bench_show(file, "ticks", s->sum, s->count);
+}
+
 static int bench_result_show(struct seq_file *file, void *unused)
 {
 	const struct bench_result *r = &bench_result;
@@ -169,10 +180,8 @@ static int bench_result_show(struct seq_file *file, void *unused)
 	seq_printf(file, "ticks %llu\n", r->ticks);
 	bench_show(file, "ticks_per_packet", r->ticks, r->sent);
 	bench_show_slices(file, r);
-	bench_show(file, "hook_xmit_ticks", r->hook_ticks, r->hook_packets);
-	seq_printf(file, "hook_xmit_packets %llu\n", r->hook_packets);
-	bench_show(file, "source_xmit_ticks", r->source_ticks, r->source_packets);
-	seq_printf(file, "source_xmit_packets %llu\n", r->source_packets);
+	bench_show_samples(file, "hook_xmit", &r->hook);
+	bench_show_samples(file, "source_xmit", &r->source);
 	seq_printf(file, "mark_ticks %llu\n", r->mark_ticks);
 	seq_printf(file, "kept %llu\nkept_lost %llu\nerror %d\n", r->kept, r->kept_lost, r->error);
 	mutex_unlock(&bench_mutex);

@@ -4,6 +4,7 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/percpu.h>
+#include <linux/slab.h>
 
 #include "bench.h"
 
@@ -13,10 +14,6 @@ DEFINE_STATIC_KEY_FALSE(bench_marks_key);
 struct bench_stamp {
 	u64 source;
 	u64 hook;
-	u64 source_sum;
-	u64 source_count;
-	u64 hook_sum;
-	u64 hook_count;
 };
 
 static DEFINE_PER_CPU(struct bench_stamp, bench_stamps);
@@ -70,7 +67,15 @@ void bench_mark_source(void)
 {
 	this_cpu_write(bench_stamps.hook, 0);
 	this_cpu_write(bench_stamps.source, bench_ticks());
-	bench_trace_start();
+}
+
+/* Only one processor runs the packets that were marked. */
+static void bench_sample(struct bench_samples *s, u64 ticks)
+{
+	if (s->count < BENCH_MAX_SAMPLES)
+		s->values[s->count] = min_t(u64, ticks, U32_MAX);
+	s->count++;
+	s->sum += ticks;
 }
 
 void bench_mark_sink(const struct sk_buff *skb)
@@ -82,23 +87,26 @@ void bench_mark_sink(const struct sk_buff *skb)
 	s = this_cpu_ptr(&bench_stamps);
 	if (skb->protocol != htons(ETH_P_IP) || !s->source)
 		return;
-	s->source_sum += now - s->source;
-	s->source_count++;
+	bench_sample(&bench_result.source, now - s->source);
 	s->source = 0;
 	if (!s->hook)
 		return;
-	s->hook_sum += now - s->hook;
-	s->hook_count++;
+	bench_sample(&bench_result.hook, now - s->hook);
 	s->hook = 0;
 }
 
-void bench_marks_begin(void)
+int bench_marks_begin(struct bench_result *r)
 {
 	int cpu;
 
+	r->source.values = kvmalloc_array(BENCH_MAX_SAMPLES, sizeof(u32), GFP_KERNEL);
+	r->hook.values = kvmalloc_array(BENCH_MAX_SAMPLES, sizeof(u32), GFP_KERNEL);
+	if (!r->source.values || !r->hook.values)
+		return -ENOMEM;
 	for_each_possible_cpu(cpu)
 		memset(per_cpu_ptr(&bench_stamps, cpu), 0, sizeof(struct bench_stamp));
 	static_branch_enable(&bench_marks_key);
+	return 0;
 }
 
 static u64 bench_mark_cost(void)
@@ -115,16 +123,10 @@ static u64 bench_mark_cost(void)
 
 void bench_marks_end(struct bench_result *r)
 {
-	int cpu;
-
 	static_branch_disable(&bench_marks_key);
-	for_each_possible_cpu(cpu) {
-		const struct bench_stamp *s = per_cpu_ptr(&bench_stamps, cpu);
-
-		r->source_ticks += s->source_sum;
-		r->source_packets += s->source_count;
-		r->hook_ticks += s->hook_sum;
-		r->hook_packets += s->hook_count;
-	}
+	/* Who transmits something else just now may still look for marks. */
+	synchronize_net();
+	bench_sort(r->source.values, min_t(u64, r->source.count, BENCH_MAX_SAMPLES));
+	bench_sort(r->hook.values, min_t(u64, r->hook.count, BENCH_MAX_SAMPLES));
 	r->mark_ticks = bench_mark_cost();
 }

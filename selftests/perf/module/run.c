@@ -107,6 +107,11 @@ static int bench_compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+void bench_sort(u32 *values, u32 count)
+{
+	sort(values, count, sizeof(*values), bench_compare, NULL);
+}
+
 /* The time of the loop, and what the sinks saw meanwhile. */
 static int bench_measure(struct bench_result *r)
 {
@@ -138,7 +143,7 @@ static int bench_measure(struct bench_result *r)
 			r->returned += after[i].packets - before[i].packets;
 		}
 	}
-	sort(r->slices, r->slice_count, sizeof(u32), bench_compare, NULL);
+	bench_sort(r->slices, r->slice_count);
 	return error;
 }
 
@@ -179,6 +184,20 @@ static void bench_settle(struct bench_result *r)
 	bench_frames_free();
 }
 
+static int bench_marked(const struct bench_command *c, struct bench_result *r)
+{
+	int error;
+
+	if (!c->marks && !c->trace)
+		return bench_measure(r);
+	error = bench_marks_begin(r);
+	if (error)
+		return error;
+	error = bench_measure(r);
+	bench_marks_end(r);
+	return error;
+}
+
 static int bench_instrumented(struct net *net, const struct bench_command *c,
 			      struct bench_result *r)
 {
@@ -188,11 +207,7 @@ static int bench_instrumented(struct net *net, const struct bench_command *c,
 		return error;
 	error = bench_hooks_add(net, c);
 	if (!error) {
-		if (c->marks || c->trace)
-			bench_marks_begin();
-		error = bench_measure(r);
-		if (c->marks || c->trace)
-			bench_marks_end(r);
+		error = bench_marked(c, r);
 		bench_hooks_remove(net, c);
 	}
 	if (c->trace)
@@ -215,13 +230,21 @@ static struct net *bench_net(void)
 	return net;
 }
 
+/* The last result. */
+void bench_run_exit(void)
+{
+	kvfree(bench_result.slices);
+	kvfree(bench_result.source.values);
+	kvfree(bench_result.hook.values);
+}
+
 static int bench_run_in(struct net *net)
 {
 	struct bench_result *r = &bench_result;
 	const struct bench_command *c = &bench_command;
 	int error;
 
-	kvfree(r->slices);
+	bench_run_exit();
 	memset(r, 0, sizeof(*r));
 	r->slices = kvmalloc_array(BENCH_SLICES, sizeof(u32), GFP_KERNEL);
 	if (!r->slices)
@@ -253,9 +276,4 @@ int bench_run(char *text)
 	error = bench_run_in(net);
 	put_net(net);
 	return error;
-}
-
-void bench_run_exit(void)
-{
-	kvfree(bench_result.slices);
 }

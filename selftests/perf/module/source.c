@@ -157,11 +157,12 @@ static void bench_hand_over(struct bench_dev *b, struct sk_buff *skb, struct lis
 		break;
 	case BENCH_RX_SINGLE:
 		if (static_branch_unlikely(&bench_marks_key)) {
-			if (!b->source.left && bench_command.trace)
-				bench_trace_arm();
 			bench_mark_source();
+			if (b->source.left < bench_command.trace)
+				bench_trace_start();
 		}
 		netif_receive_skb(skb);
+		bench_trace_stop();
 		break;
 	}
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Steps through one packet: the processor traps after each instruction, and the trap notes where it is.
+ * Steps through single packets: the processor traps after each instruction, and the trap notes where it is.
  *
  * The kernel's debug exception asks its notifiers first, as kgdb wants it. Handlers run without the flag
  * and return with it; what the interrupted code had pushed keeps it, so a stray trap after the end is
@@ -26,7 +26,6 @@ static u32 bench_step_count;
 #include <asm/processor-flags.h>
 
 static struct task_struct *bench_stepped;	/* while it is */
-static bool bench_armed;
 
 static int bench_step(struct notifier_block *block, unsigned long event, void *data)
 {
@@ -65,24 +64,17 @@ void bench_trace_end(void)
 	unregister_die_notifier(&bench_step_block);
 }
 
-void bench_trace_arm(void)
-{
-	bench_armed = true;
-}
-
+/* A zero is between packets. */
 void bench_trace_start(void)
 {
-	if (!bench_armed)
-		return;
-	bench_armed = false;
-	bench_step_count = 0;
+	if (bench_step_count && bench_step_count < BENCH_MAX_TRACE)
+		bench_steps[bench_step_count++] = 0;
 	WRITE_ONCE(bench_stepped, current);
 	asm volatile("pushfq; orq %0, (%%rsp); popfq" : : "i" (X86_EFLAGS_TF) : "memory", "cc");
 }
 
 void bench_trace_stop(void)
 {
-	bench_armed = false;
 	WRITE_ONCE(bench_stepped, NULL);
 }
 
@@ -90,7 +82,6 @@ void bench_trace_stop(void)
 
 int bench_trace_begin(void) { return -EOPNOTSUPP; }
 void bench_trace_end(void) { }
-void bench_trace_arm(void) { }
 void bench_trace_start(void) { }
 void bench_trace_stop(void) { }
 
@@ -122,6 +113,10 @@ static int bench_trace_show(struct seq_file *file, void *step)
 	char symbol[KSYM_SYMBOL_LEN];
 	unsigned long address = *(unsigned long *)step;
 
+	if (!address) {
+		seq_putc(file, '\n');
+		return 0;
+	}
 	sprint_symbol(symbol, address);
 	seq_printf(file, "%lx %s\n", address, symbol);
 	return 0;

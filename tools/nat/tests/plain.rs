@@ -3,7 +3,7 @@
 //! What is done to plain packets, against what is done to any.
 
 use fastnat_nat::nat::packet::{self, classify, Kind};
-use fastnat_nat::nat::plain::{self, Fix};
+use fastnat_nat::nat::plain::{Fix, Plain};
 use fastnat_nat::nat::rewrite::{endpoint, Checksum, Half};
 use fastnat_nat::nat::tuple::Tuple;
 use fastnat_nat::nat::addr::V4;
@@ -35,12 +35,13 @@ proptest! {
             let at = usize::from(at) % bytes.len().min(44);
             bytes[at] ^= by;
         }
-        match (plain::parse(&bytes), any_kind(&bytes)) {
-            (Some(packet), Some(Kind::Flow(same))) => {
-                prop_assert_eq!(packet, same);
-                prop_assert!(packet.is_plain());
+        match (Plain::parse(&bytes), any_kind(&bytes)) {
+            (Some(plain), Some(Kind::Flow(packet))) => {
+                prop_assert_eq!(plain.packet(), packet);
+                prop_assert_eq!(Some(plain), Plain::of(&packet));
+                prop_assert_eq!(plain.end(), packet.l4_offset + packet.l4_len);
             }
-            (Some(packet), other) => prop_assert!(false, "{packet:?} and {other:?}"),
+            (Some(plain), other) => prop_assert!(false, "{plain:?} and {other:?}"),
             (None, Some(Kind::Flow(packet))) => prop_assert!(!packet.is_plain(), "{packet:?}"),
             (None, _) => {}
         }
@@ -48,8 +49,8 @@ proptest! {
 
     #[test]
     fn arbitrary_bytes_are_read_alike(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
-        if let Some(packet) = plain::parse(&bytes) {
-            prop_assert_eq!(any_kind(&bytes), Some(Kind::Flow(packet)));
+        if let Some(plain) = Plain::parse(&bytes) {
+            prop_assert_eq!(any_kind(&bytes), Some(Kind::Flow(plain.packet())));
         }
     }
 
@@ -58,14 +59,15 @@ proptest! {
         recipe in recipe(), half in half(), new in any_endpoint(), csum in csum(), wrong: u16,
     ) {
         let mut bytes = recipe.build();
-        let Some(packet) = plain::parse(&bytes) else { return Ok(()) };
+        let Some(plain) = Plain::parse(&bytes) else { return Ok(()) };
+        let packet = plain.packet();
         let at = if packet.l4_len == 8 { 26 } else { 36 };
         if wrong & 1 == 1 {
             put16(&mut bytes, at, wrong);
         }
         let mut same = bytes.clone();
         let fix = fix(&packet.tuple, half, new);
-        prop_assert!(plain::rewrite(&mut bytes, packet.l4, (half, new), fix, csum));
+        prop_assert!(plain.rewrite(&mut bytes, (half, new), fix, csum));
         prop_assert!(endpoint(&mut same, &packet, half, new, csum));
         prop_assert_eq!(&bytes, &same);
     }
@@ -73,11 +75,12 @@ proptest! {
     #[test]
     fn short_packets_stay(recipe in recipe(), half in half(), new in any_endpoint(), len in 0usize..40) {
         let bytes = recipe.build();
-        let Some(packet) = plain::parse(&bytes) else { return Ok(()) };
+        let Some(plain) = Plain::parse(&bytes) else { return Ok(()) };
+        let packet = plain.packet();
         let mut short = bytes[..len.min(19 + packet.l4_len)].to_vec();
         let before = short.clone();
         let fix = fix(&packet.tuple, half, new);
-        prop_assert!(!plain::rewrite(&mut short, packet.l4, (half, new), fix, Checksum::Full));
+        prop_assert!(!plain.rewrite(&mut short, (half, new), fix, Checksum::Full));
         prop_assert_eq!(short, before);
     }
 }
