@@ -12,7 +12,7 @@ CACHE_DIR := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fastnat
 export KDIR KERNEL_RELEASE LLVM CLIPPY C W V JOBS TESTS FASTNAT_MIRROR
 .NOTPARALLEL:
 
-.PHONY: help all module tools demo test test-unit test-vm test-debug check install clean distclean
+.PHONY: help all module tools demo test test-unit test-vm test-debug bench check install clean distclean
 
 all: module tools ## Build the module and the command-line tool (the default)
 
@@ -36,6 +36,9 @@ test-vm: ## The selftests alone; TESTS="snat dnat" selects some
 
 test-debug: ## The selftests on two debug kernels; KERNELS="uml x86", TESTS as above
 	@$(RIG)/test.sh $(or $(KERNELS),uml x86)
+
+bench: ## Measure against conntrack and the flow table; ARMS, SCENARIOS, ROUNDS=10 select
+	@ARMS="$(ARMS)" SCENARIOS="$(SCENARIOS)" ROUNDS="$(ROUNDS)" PACKETS="$(PACKETS)" METRIC="$(METRIC)" OUT="$(OUT)" selftests/perf/run
 
 check: ## Formatting, lints, generated files, house rules
 	@$(RIG)/check.sh

@@ -42,11 +42,13 @@ struct Fastnat {
     _netlink: sys::genl::Family,
     /// 2. No more calls from address changes.
     _addresses: sys::dev::AddressNotifier,
-    /// 3. Every namespace: hooks off, grace period, work cancelled, tables emptied.
+    /// 3. No more calls from devices.
+    _devices: sys::ingress::DeviceNotifier,
+    /// 4. Every namespace: hooks off, grace period, work cancelled, tables emptied.
     _namespaces: sys::pernet::Namespaces,
-    /// 4. The clock stops counting suspension.
+    /// 5. The clock stops counting suspension.
     _clock: sys::time::Clock,
-    /// 5. Waits for what RCU still has to free, then returns the memory.
+    /// 6. Waits for what RCU still has to free, then returns the memory.
     _caches: table::Caches,
 }
 
@@ -61,10 +63,12 @@ impl kernel::Module for Fastnat {
         let clock = sys::time::Clock::register()?;
         let namespaces = sys::pernet::Namespaces::register()?;
         let addresses = sys::dev::AddressNotifier::register()?;
+        let devices = sys::ingress::DeviceNotifier::register()?;
         let netlink = sys::genl::Family::register()?;
         Ok(Self {
             _netlink: netlink,
             _addresses: addresses,
+            _devices: devices,
             _namespaces: namespaces,
             _clock: clock,
             _caches: caches,

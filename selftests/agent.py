@@ -211,6 +211,21 @@ def answered(sock, proto, size):
         return False
 
 
+def volley(name, count, size):
+    """COUNT datagrams at once, and whatever answers come until none does; how many."""
+    sock = named[name][0]
+    for _ in range(int(count)):
+        sock.send(payload(int(size)))
+    sock.settimeout(0.3 * SLOW)
+    got = 0
+    try:
+        while sock.recv(65535):
+            got += 1
+    except OSError:
+        pass
+    return str(got)
+
+
 def stream(name):
     """Exchanges on a connected socket until `streamed`, which says how many there were, and how many answers."""
     sock, proto = named[name]
@@ -428,7 +443,7 @@ COMMANDS = {
     "sysctl": sysctl, "listening": listening, "serve": serve, "heard": heard_by, "ask": ask, "open": open_, "say": say, "tell": tell,
     "hear": hear, "close": close, "flood": flood, "segments": segments, "pour": pour,
     "calm": calm, "raw": raw, "fragments": fragments, "icmp-error": icmp_error,
-    "mark": mark, "burst": burst, "stream": stream, "streamed": streamed, "set": set_, "reset": reset,
+    "mark": mark, "burst": burst, "volley": volley, "stream": stream, "streamed": streamed, "set": set_, "reset": reset,
     "received": received, "snmp": snmp,
 }
 

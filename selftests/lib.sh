@@ -135,7 +135,7 @@ at() { nsenter --net="/run/netns/$1" "${@:2}"; }
 
 # spawn NS CMD…: in the background, until the test ends.
 spawn() {
-	at "$@" >/dev/null 2>&1 </dev/null &
+	nsenter --net="/run/netns/$1" "${@:2}" >/dev/null 2>&1 </dev/null &
 	JOBS+=($!)
 }
 
@@ -300,7 +300,9 @@ capture() {
 	local file=$TMP/$1-$((++CAPTURES)).pcap
 	# shellcheck disable=SC2034 # for tests that look closer than captured()
 	CAPTURE_FILE=$file
-	at "$2" tcpdump -Z root -Unn --immediate-mode -i "$3" -w "$file" "ether proto 0x88b5 or ($4)" 2>"$file.log" &
+	# Not by `at`: the job would be a shell, and outlived by what it runs.
+	nsenter --net="/run/netns/$2" tcpdump -Z root -Unn --immediate-mode -i "$3" -w "$file" \
+		"ether proto 0x88b5 or ($4)" 2>"$file.log" &
 	JOBS+=($!)
 	printf -v "capture_$1" '%s %s %s %s' $! "$2" "$3" "$file"
 	comes_true "capture $1" 10 grep -q 'listening on' "$file.log"

@@ -27,7 +27,7 @@ SETS = {
     "tuple": "src-addr src-port dst-addr dst-port".split(),
     "flow": "proto orig translated policy expires node count".split(),
     "config": ("max-flows max-bindings timeout-tcp timeout-udp timeout-icmp conntrack buckets timeout-tcp-transitory numa "
-               "events offload offload-after offload-exempt-mark offload-exempt-mask offload-exempt-devices").split(),
+               "events offload offload-after offload-exempt-mark offload-exempt-mask offload-exempt-devices early-devices").split(),
     "devices": ["name"],
 }
 CMD = {name: number for number, name in enumerate(OPS, 1)}
@@ -85,8 +85,12 @@ def config(**fields):
     return make("config", **fields)
 
 
-def devices(*names):
-    return nest("config", "offload-exempt-devices", make("devices", name=list(names)))
+def devices(*names, key="offload-exempt-devices"):
+    return nest("config", key, make("devices", name=list(names)))
+
+
+def early(*names):
+    return devices(*names, key="early-devices")
 
 
 class Genl:
@@ -266,6 +270,11 @@ REFUSED = {
         ("device name without end", "config-set", devices(name("a"), b"eth0"), WANT_MESSAGE),
         ("17 devices", "config-set", config(offload=u32(1)) + devices(*[name(f"d{i}") for i in range(17)]), WANT_MESSAGE),
         ("two lists of devices", "config-set", devices(name("a")) + devices(name("b")), WANT_MESSAGE),
+        ("early device without name", "config-set", config(timeout_udp=u32(77)) + early(name("a"), name("")), WANT_MESSAGE),
+        ("17 early devices", "config-set", config(timeout_udp=u32(77)) + early(*[name(f"d{i}") for i in range(17)]), WANT_MESSAGE),
+        ("two lists of early devices", "config-set", early(name("a")) + early(name("b")), WANT_MESSAGE),
+        ("good early devices, 17 others", "config-set", early(name("a")) + devices(*[name(f"d{i}") for i in range(17)]), WANT_MESSAGE),
+        ("good early devices, bad mark", "config-set", early(name("a")) + config(offload_exempt_mark=u32(8)), WANT_MESSAGE),
         ("one good, one bad", "config-set", config(timeout_udp=u32(77), timeout_icmp=u32(0)), WANT_MESSAGE),
         ("one bad, one good", "config-set", config(conntrack=u32(9), max_flows=u32(77)), WANT_MESSAGE),
     ],

@@ -75,12 +75,13 @@ a_pool_comes_back_as_it_was_given() {
 settings_come_back_as_they_were_given() {
 	cli 0 config set --max-flows 1234 --max-bindings 2345 --timeout-tcp 600 --timeout-udp 60 \
 		--timeout-icmp 6 --conntrack tracked --buckets 4096 --timeout-tcp-transitory 20 --numa local \
-		--events flow --offload on --offload-after 7 --offload-exempt-mark 0x10/0xff --offload-exempt-dev wg0 lan7
+		--events flow --offload on --offload-after 7 --offload-exempt-mark 0x10/0xff --offload-exempt-dev wg0 lan7 \
+		--early-dev wan0 nosuch0
 	is "shown" "$(fn --json config show | jq -cS .)" "$(jq -ncS '{"max-flows": 1234,
 		"max-bindings": 2345, "timeout-tcp": 600, "timeout-udp": 60, "timeout-icmp": 6, conntrack: "tracked",
 		buckets: 4096, "timeout-tcp-transitory": 20, numa: "local", events: "flow",
 		offload: "on", "offload-after": 7, "offload-exempt-mark": 16, "offload-exempt-mask": 255,
-		"offload-exempt-devices": {name: ["wg0", "lan7"]}}')"
+		"offload-exempt-devices": {name: ["wg0", "lan7"]}, "early-devices": {name: ["wan0", "nosuch0"]}}')"
 	cli 0 config set --timeout-udp 61
 	is "one alone" "$(fn --json config show | jq -c '[."max-flows", ."timeout-udp", .offload]')" '[1234,61,"on"]'
 	cli 0 config set --offload-exempt-mark 7
@@ -89,26 +90,32 @@ settings_come_back_as_they_were_given() {
 	is "no mark" "$(fn --json config show | jq -c '[.offload, ."offload-exempt-mark", ."offload-exempt-mask"]')" '["off",0,0]'
 }
 
-devices() { fn --json config show | jq -c '."offload-exempt-devices".name'; }
+# devices LIST: the names in it.
+devices() { fn --json config show | jq -c --arg list "$1-devices" '.[$list].name'; }
 
 lists_of_devices_are_replaced() {
-	local many
-	cli 0 config set --offload-exempt-dev eth0 --offload-exempt-dev eth1
-	is "two" "$(devices)" '["eth0","eth1"]'
-	cli 0 config show
-	like "as text" "$(cat "$TMP/out")" 'offload-exempt-dev +eth0 eth1'
-	cli 0 config set --offload on
-	is "not mentioned" "$(devices)" '["eth0","eth1"]'
+	local many list
 	many=$(printf 'name-of-15-ch%02d ' {1..16})
-	# shellcheck disable=SC2086 # words
-	cli 0 config set --offload-exempt-dev $many
-	is "sixteen" "$(devices | jq length)" 16
-	# shellcheck disable=SC2086 # words
-	cli 1 config set --offload off --offload-exempt-dev $many one-more
-	like "says" "$(cat "$TMP/err")" 'at most 16.*offload-exempt-devices'
-	is "as before" "$(fn --json config show | jq -c '[.offload, (."offload-exempt-devices".name | length)]')" '["on",16]'
-	cli 0 config set --offload-exempt-dev none --offload off
-	is "none" "$(devices)" '[]'
+	for list in offload-exempt early; do
+		cli 0 config set "--$list-dev" eth0 "--$list-dev" eth1 --offload off
+		is "$list, two" "$(devices "$list")" '["eth0","eth1"]'
+		cli 0 config show
+		like "$list, as text" "$(cat "$TMP/out")" "$list-dev +eth0 eth1"
+		cli 0 config set --offload on
+		is "$list, not mentioned" "$(devices "$list")" '["eth0","eth1"]'
+		# shellcheck disable=SC2086 # words
+		cli 0 config set "--$list-dev" $many
+		is "$list, sixteen" "$(devices "$list" | jq length)" 16
+		# shellcheck disable=SC2086 # words
+		cli 1 config set --offload off "--$list-dev" $many one-more
+		like "says" "$(cat "$TMP/err")" "at most 16.*$list-devices"
+		is "$list, as before" "$(devices "$list" | jq length) $(fn --json config show | jq -r .offload)" "16 on"
+		cli 0 config set "--$list-dev" none
+		is "$list, none" "$(devices "$list")" '[]'
+	done
+	cli 0 config set --offload off
+	cli 0 config show
+	is "early devices as text, none" "$(grep -c early "$TMP/out")" 0
 }
 
 every_listing_is_json_on_demand() {

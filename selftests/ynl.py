@@ -92,13 +92,16 @@ def stats():
 def settings():
     before = ynl.do("config-get", {})
     given = {"timeout-icmp": 33, "conntrack": "tracked", "offload": "on", "offload-after": 9, "offload-exempt-mark": 1,
-             "offload-exempt-mask": 3, "offload-exempt-devices": {"name": ["wan1", "wan2"]}}
+             "offload-exempt-mask": 3, "offload-exempt-devices": {"name": ["wan1", "wan2"]},
+             "early-devices": {"name": ["wan2", "wan4"]}}
     ynl.do("config-set", given)
     good = check("settings", ynl.do("config-get", {}), before | given)
-    ynl.do("config-set", {"offload-exempt-devices": {"name": ["wan3"]}})
-    good &= check("another list", ynl.do("config-get", {})["offload-exempt-devices"], {"name": ["wan3"]})
-    ynl.do("config-set", {"offload-exempt-devices": {}})
-    return good and check("no list", ynl.do("config-get", {})["offload-exempt-devices"], {})
+    for name in "offload-exempt-devices", "early-devices":
+        before = ynl.do("config-get", {})
+        for what, names in ("another list", {"name": ["wan3"]}), ("no list", {}):
+            ynl.do("config-set", {name: names})
+            good &= check(f"{name}, {what}", ynl.do("config-get", {}), before | {name: names})
+    return good
 
 
 def refusals():
@@ -107,6 +110,7 @@ def refusals():
                 refused("pool-add", {"name": "out"}), refused("config-set", {"max-flows": 0}),
                 refused("config-set", {"offload-after": 0}), refused("config-set", {"offload-exempt-mask": 2}),
                 refused("config-set", {"offload-exempt-devices": {"name": [""]}}),
+                refused("config-set", {"early-devices": {"name": [""]}}),
                 refused("policy-add", {"action": "no-snat", "offload": "on"})])
 
 

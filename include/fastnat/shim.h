@@ -52,7 +52,6 @@ int fastnat_shim_clock_register(void);
 void fastnat_shim_clock_unregister(void);
 /* How long the machine slept, in jiffies, which stand still meanwhile. */
 extern u32 fastnat_shim_slept;
-u32 fastnat_shim_hz(void);
 void fastnat_shim_resched(void);
 
 /* sysctl.c */
@@ -81,6 +80,7 @@ __be32 fastnat_shim_masquerade_addr(const struct sk_buff *skb,
 void fastnat_shim_dev_name(const struct net_device *dev, u8 *name);
 bool fastnat_shim_dev_is_internal(const struct net_device *dev);
 bool fastnat_shim_dev_has_addr(struct net_device *dev, __be32 addr);
+u32 fastnat_shim_route_generation(struct net *net);
 struct net_device *fastnat_shim_addr_dev(struct net *net, __be32 addr);
 int fastnat_shim_addr_notifier_register(void);
 void fastnat_shim_addr_notifier_unregister(void);
@@ -116,6 +116,14 @@ bool fastnat_shim_route_is_valid(const struct fastnat_route *route);
 enum fastnat_fit fastnat_shim_route_fit(const struct fastnat_route *route, struct sk_buff *skb,
 					const struct net_device *in);
 void fastnat_shim_route_forward(const struct fastnat_route *route, struct sk_buff *skb);
+
+/* ingress.c */
+u64 fastnat_shim_early_swap(u64 hash);
+void fastnat_shim_prefetch(const void *line);
+struct net_device *fastnat_shim_dev_get(struct net *net, const char *name);
+void fastnat_shim_dev_put(struct net_device *dev);
+int fastnat_shim_dev_notifier_register(void);
+void fastnat_shim_dev_notifier_unregister(void);
 
 /* sock.c */
 struct fastnat_sock_tuple {
@@ -168,6 +176,7 @@ struct net *fastnat_shim_dump_net(struct netlink_callback *cb);
 void fastnat_rs_net_pre_exit(void *state);
 void fastnat_rs_net_exit(void *state);
 u32 fastnat_rs_sysctl(const void *state, u32 which);
+void fastnat_rs_dev_event(void *state, const struct net_device *dev, bool gone);
 void fastnat_rs_addr_lost(void *state, __be32 addr);
 
 #endif /* _FASTNAT_SHIM_H */

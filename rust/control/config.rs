@@ -2,9 +2,9 @@
 
 //! config-get, config-set.
 
-use super::{offload, once};
+use super::{early, offload, once};
 use crate::nat::addr::V4;
-use crate::nat::offload::Rules;
+use crate::nat::offload::{Devices, Rules};
 use crate::state::settings::Settings;
 use crate::state::{defaults, Net};
 use crate::sys::genl::{doit, is_host_admin, Answer, Refusal, Request};
@@ -67,6 +67,9 @@ fn get(request: &Request<'_>) -> Answer {
     let rules = net
         .as_ref()
         .map_or_else(Rules::default, |net| net.offload_rules());
+    let devices = net
+        .as_ref()
+        .map_or(Devices::NONE, |net| net.early_devices());
     request.reply(|message| {
         for (kind, number) in numbers(settings) {
             message.u32(kind, number.load(Ordering::Relaxed))?;
@@ -79,7 +82,8 @@ fn get(request: &Request<'_>) -> Answer {
             };
             message.u32(kind, value)?;
         }
-        offload::put(message, &rules)
+        offload::put(message, &rules)?;
+        early::put(message, &devices)
     })
 }
 
@@ -116,6 +120,12 @@ fn set(request: &Request<'_>) -> Answer {
         Some(count) => prepare(&net, count).map_err(|refusal| refusal.at(buckets))?,
     };
     let rules = offload::asked(attrs, net.offload_rules())?;
+    // The last that can fail.
+    if let Some(devices) = early::asked(attrs)? {
+        let none = |errno| Refusal::new(errno, c"packets cannot be looked up early");
+        let attached = net.set_early(devices).map_err(none);
+        attached.map_err(|refusal| refusal.at(attrs.get(FASTNAT_A_CONFIG_EARLY_DEVICES)))?;
+    }
     let was_local = net.is_local();
     store(&net.settings, attrs);
     if was_local && !net.is_local() {

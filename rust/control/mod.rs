@@ -5,6 +5,8 @@
 
 mod binding;
 mod config;
+mod devices;
+mod early;
 mod flow;
 mod offload;
 mod policy;

@@ -2,11 +2,11 @@
 
 //! What policies and settings say about offload, in requests and lists.
 
-use super::{if_name, once_in};
-use crate::nat::offload::{Choice, Devices, Offload, Rules};
+use super::devices;
+use crate::nat::offload::{Choice, Offload, Rules};
 use crate::state::offload::OffloadRules;
 use crate::sys::genl::Refusal;
-use crate::sys::msg::{Attr, Attrs, Message};
+use crate::sys::msg::{Attrs, Message};
 use crate::sys::uapi::*;
 use kernel::prelude::*;
 
@@ -47,10 +47,8 @@ pub(super) fn put(message: &mut Message<'_>, rules: &Rules) -> Result {
     message.u8(FASTNAT_A_CONFIG_OFFLOAD_AFTER, rules.after)?;
     message.u32(FASTNAT_A_CONFIG_OFFLOAD_EXEMPT_MARK, rules.mark)?;
     message.u32(FASTNAT_A_CONFIG_OFFLOAD_EXEMPT_MASK, rules.mask)?;
-    message.nest(FASTNAT_A_CONFIG_OFFLOAD_EXEMPT_DEVICES, |message| {
-        let mut names = rules.devices.names();
-        names.try_for_each(|name| message.name(FASTNAT_A_DEVICES_NAME, name))
-    })
+    let kind = FASTNAT_A_CONFIG_OFFLOAD_EXEMPT_DEVICES;
+    devices::put(message, kind, &rules.devices)
 }
 
 /// What the settings say after a request about offload or conntrack, with the memory for it. What
@@ -84,7 +82,7 @@ fn rules(attrs: &Attrs<'_>, now: Rules) -> Result<Rules, Refusal> {
         after: after.map_or(now.after, |attr| attr.u8()),
         mark: mark.map_or(now.mark, |attr| attr.u32()),
         mask: mask.map_or(now.mask, |attr| attr.u32()),
-        devices: names.map_or(Ok(now.devices), devices)?,
+        devices: names.map_or(Ok(now.devices), devices::read)?,
         tracked: conntrack.map_or(now.tracked, |attr| {
             attr.u32() == FASTNAT_CONNTRACK_MODE_TRACKED
         }),
@@ -94,17 +92,4 @@ fn rules(attrs: &Attrs<'_>, now: Rules) -> Result<Rules, Refusal> {
         return Err(refusal.at(mark.or(mask)));
     }
     Ok(rules)
-}
-
-fn devices(attr: Attr<'_>) -> Result<Devices, Refusal> {
-    let inside = attr.nested();
-    once_in(&inside, Some(FASTNAT_A_DEVICES_NAME))?;
-    let mut devices = Devices::NONE;
-    for name in inside.all(FASTNAT_A_DEVICES_NAME) {
-        if !devices.add(if_name(name)?) {
-            let refusal = Refusal::new(E2BIG, c"at most 16 devices can be exempt");
-            return Err(refusal.at(Some(name)));
-        }
-    }
-    Ok(devices)
 }

@@ -4,7 +4,7 @@
 
 use super::{subject, Hook};
 use crate::nat::addr::{Addr, Be16, V4};
-use crate::nat::hash::{siphash13, Key};
+use crate::nat::hash::{folded, Key};
 use crate::nat::ports::{class, PortRange};
 use crate::nat::time::Ticks;
 use crate::nat::tuple::{Endpoint, Side, Tuple};
@@ -32,6 +32,8 @@ const ANY_PORT: PortRange = match PortRange::new(1, u16::MAX) {
     Some(range) => range,
     None => PortRange::ALL,
 };
+/// How inside addresses are spread over those of a pool: always the same way, which is no secret.
+const SPREAD: Key = Key(0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344);
 /// Addresses of a pool that are tried for one binding.
 const ADDRESS_TRIES: u64 = 8;
 
@@ -120,11 +122,15 @@ impl<'a> Request<'a> {
     fn claim_in(&self, pool: &Pool) -> Result<Claim<'a, V4>, Counter> {
         let count = pool.addresses();
         let inside = self.tuple.src_addr.to_u128() as u64;
-        let first = siphash13(&Key(pool.realm, 0), &[inside]).checked_rem(count);
-        let first = first.ok_or(Counter::DropAddress)?;
-        let mut reason = Counter::DropPorts;
+        let hash = folded(&SPREAD, &[inside, pool.realm]);
+        let first = (u128::from(hash).wrapping_mul(u128::from(count)) >> 64) as u64;
+        let mut reason = match count {
+            0 => Counter::DropAddress,
+            _ => Counter::DropPorts,
+        };
         for step in 0..count.min(ADDRESS_TRIES) {
-            let index = first.wrapping_add(step).checked_rem(count).unwrap_or(0);
+            let index = first.wrapping_add(step);
+            let index = index.checked_sub(count).unwrap_or(index);
             let addr = pool.address(index).ok_or(Counter::DropAddress)?;
             match self.claim_at(addr, Some(pool)) {
                 Ok(claim) => return Ok(claim),
@@ -152,7 +158,7 @@ impl<'a> Request<'a> {
         if kept && range.contains(inside) && self.hook.net.may_give(inside) {
             let claim = map.claim_one(proto, inside);
             let mine = own && self.tuple.src_addr == addr;
-            if let Some(claim) = claim.filter(|_| mine || self.usable(addr, inside)) {
+            if let Some(claim) = claim.filter(|_| mine || self.usable(map, addr, inside)) {
                 return Ok(claim);
             }
         }
@@ -174,9 +180,9 @@ impl<'a> Request<'a> {
             range,
             nodes,
             node,
-            start: rcu::random() as u16,
+            start: rcu::random16(),
         };
-        let usable = |port| self.usable(addr, port);
+        let usable = |port| self.usable(map, addr, port);
         let here = (nodes > 1).then(|| self.hook.net.nodes.here());
         let claim = here.and_then(|_| map.claim(&wish(here), usable));
         match claim {
@@ -186,13 +192,19 @@ impl<'a> Request<'a> {
     }
 
     /// Is an outside port free of the host's sockets and of dnat policies?
-    fn usable(&self, addr: V4, port: u16) -> bool {
+    fn usable(&self, map: &PortMap<V4>, addr: V4, port: u16) -> bool {
+        let (context, rcu) = (self.hook.context, self.hook.rcu);
+        let foreign = || dev::owner_of(context, addr, rcu).is_none();
+        let foreign = map.is_foreign(dev::generation(context), foreign);
+        if foreign && !self.rules.has_destination() {
+            return true;
+        }
         let outside = Endpoint {
             addr,
             port: Be16::from_host(port),
         };
         let back = self.tuple.with_src(outside).reverse();
-        if dev::has_socket(self.hook.context, &back, self.hook.context.output()) {
+        if !foreign && dev::has_socket(context, &back, context.output()) {
             return false;
         }
         if !self.rules.has_destination() {

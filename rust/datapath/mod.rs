@@ -9,6 +9,7 @@
 //! 3. POSTROUTING translates sources: by a flow, or by a policy that begins one.
 
 mod binding;
+mod early;
 mod hairpin;
 mod icmp;
 mod inbound;

@@ -36,11 +36,14 @@ pub(super) fn packet(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>) -> Out
     }
     // A flow knows the way back of this packet: PREROUTING has translated its destination.
     if let Some(entry) = hook.net.flow(&packet.tuple.reverse(), hook.rcu) {
-        if entry.direction() == Direction::Reply && entry.flow().source() != Source::Closed {
-            return let_in_by(hook, skb, packet, entry.flow());
+        let outcome = match entry.direction() {
+            Direction::Orig => Outcome::Elsewhere,
+            Direction::Reply => let_in_by(hook, skb, packet, entry.flow()),
+        };
+        if outcome == Outcome::Elsewhere {
+            offload::learn_inbound(hook, skb, &packet.tuple, entry);
         }
-        offload::learn_inbound(hook, skb, &packet.tuple, entry);
-        return Outcome::Elsewhere;
+        return outcome;
     }
     if is_let_in(hook, &packet.tuple) {
         return Outcome::Elsewhere;
@@ -81,18 +84,16 @@ pub(super) fn let_in_at(
     outside: Option<Device<'_>>,
     tuple: &Tuple<V4>,
 ) -> Option<Endpoint<V4>> {
-    let name = outside?.name();
-    let found = hook.net.binding(
-        Side::Inside,
-        tuple.proto,
-        tuple.dst(),
-        hook.rcu,
-        |binding| {
-            let outside = binding.owner().outside_iface;
-            outside == ANY_IFACE || outside == name
-        },
-    );
-    found.map(Binding::outside)
+    let dev = outside?;
+    let wanted = |binding: &Binding<V4>| {
+        let outside = binding.owner().outside_iface;
+        outside == ANY_IFACE || outside == dev.name()
+    };
+    let (proto, dst) = (tuple.proto, tuple.dst());
+    let found = hook
+        .net
+        .binding(Side::Inside, proto, dst, hook.rcu, wanted)?;
+    Some(found.outside())
 }
 
 /// A packet of no flow yet: source policies are asked.
@@ -106,6 +107,7 @@ fn first(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>) -> Outcome {
             if hook.net.settings.untracked() && !flow.is_local() {
                 skb.forget_conntrack();
             }
+            offload::learn(hook, skb, flow);
             step::translate(hook, skb, packet, flow)
         }
         Ok(None) if is_translation(entry) => Outcome::Pass(Counter::PassLocal),

@@ -91,6 +91,9 @@ pub trait Addr: Copy + Eq + Default + Debug {
         true
     }
 
+    /// The address with all but its first `bits` bits cleared.
+    fn masked(self, bits: u8) -> Self;
+
     /// Whether the address names more than one host: multicast, or the limited broadcast.
     fn is_multicast(self) -> bool;
 
@@ -137,6 +140,13 @@ impl Addr for V4 {
     }
 
     #[inline]
+    fn masked(self, bits: u8) -> Self {
+        let ignored = 32u32.saturating_sub(u32::from(bits));
+        let mask = u32::MAX.checked_shl(ignored).unwrap_or(0);
+        Self(Be32::from_host(self.0.to_host() & mask))
+    }
+
+    #[inline]
     fn is_multicast(self) -> bool {
         let value = self.0.to_host();
         value >> 28 == 0xe || value == u32::MAX
@@ -166,7 +176,7 @@ impl<A: Addr> Prefix<A> {
     /// `None` if `len` exceeds the address, or a bit after the first `len` is set.
     pub fn new(addr: A, len: u8) -> Option<Self> {
         // INVARIANT: both halves are checked here.
-        let fits = usize::from(len) <= A::LEN.wrapping_mul(8) && masked(addr, len) == addr;
+        let fits = usize::from(len) <= A::LEN.wrapping_mul(8) && addr.masked(len) == addr;
         fits.then_some(Self { addr, len })
     }
 
@@ -185,15 +195,12 @@ impl<A: Addr> Prefix<A> {
     /// Whether `addr` lies in the network.
     #[inline]
     pub fn contains(&self, addr: A) -> bool {
-        masked(addr, self.len) == self.addr
+        addr.masked(self.len) == self.addr
     }
 }
 
-/// Returns `addr` with all but its first `len` bits cleared.
+/// Returns [`Addr::masked`].
 #[inline]
 pub fn masked<A: Addr>(addr: A, len: u8) -> A {
-    let host_bits = (A::LEN as u32)
-        .wrapping_mul(8)
-        .saturating_sub(u32::from(len));
-    A::from_u128(addr.to_u128() & u128::MAX.checked_shl(host_bits).unwrap_or(0))
+    addr.masked(len)
 }

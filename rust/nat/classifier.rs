@@ -13,8 +13,8 @@
 //! [`plan`] finds the groups and says how much room they want, [`build`] fills it. Then nothing
 //! changes any more until both are thrown away.
 
-use super::addr::{masked, Addr, V4};
-use super::hash::{siphash13, Key};
+use super::addr::{Addr, V4};
+use super::hash::{folded, Key};
 use super::policy::{rank, IfName, Policy, Subject, ANY_IFACE};
 use super::ports::PortRange;
 use core::mem::swap;
@@ -187,8 +187,8 @@ impl Mask {
         let tuple = &subject.tuple;
         let iface = |counts, name| if counts { name } else { ANY_IFACE };
         Fields {
-            src: masked(tuple.src_addr, self.src_bits),
-            dst: masked(tuple.dst_addr, self.dst_bits),
+            src: tuple.src_addr.masked(self.src_bits),
+            dst: tuple.dst_addr.masked(self.dst_bits),
             mark: subject.mark & self.mark,
             sport: masked_port(tuple.src_port.to_host(), self.sport_bits),
             dport: masked_port(tuple.dst_port.to_host(), self.dport_bits),
@@ -208,12 +208,12 @@ impl<A: Addr> Fields<A> {
         let in_iface = u128::from_le_bytes(self.in_iface);
         let out_iface = u128::from_le_bytes(self.out_iface);
         let ports = (u32::from(self.sport) << 16) | u32::from(self.dport);
-        siphash13(
+        folded(
             key,
             &[
                 low(src),
-                high(src),
                 low(dst),
+                high(src),
                 high(dst),
                 (u64::from(self.mark) << 32) | u64::from(ports),
                 u64::from(self.proto),

@@ -25,7 +25,7 @@ pub struct Offload {
     pub after: u8,
 }
 
-/// Interfaces whose packets are not offloaded.
+/// A list of interfaces.
 #[derive(Copy, Clone, Eq, PartialEq, Debug)]
 pub struct Devices([IfName; Devices::MOST]);
 

@@ -12,6 +12,30 @@ pub type IfName = [u8; 16];
 /// The interface name that matches any.
 pub const ANY_IFACE: IfName = [0; 16];
 
+/// The name that ends before the first zero, or the last byte, filled up with zeros.
+#[inline]
+pub const fn padded(name: IfName) -> IfName {
+    let word = u128::from_le_bytes(name);
+    let (low, high) = (word as u64, (word >> 64) as u64);
+    let kept = match before_zero(low) {
+        u64::MAX => (before_zero(high) & u64::MAX >> 8) as u128,
+        _ => 0,
+    };
+    (word & (kept << 64 | before_zero(low) as u128)).to_le_bytes()
+}
+
+/// All bits of the bytes before the first that is zero.
+#[inline]
+const fn before_zero(word: u64) -> u64 {
+    const EACH: u64 = u64::MAX / 0xff;
+    // The top bit of the first byte that is zero, and perhaps those of later ones.
+    let zeros = word.wrapping_sub(EACH) & !word & (EACH << 7);
+    match zeros & zeros.wrapping_neg() {
+        0 => u64::MAX,
+        first => (first >> 7).wrapping_sub(1),
+    }
+}
+
 /// What a packet has to look like when the policy is asked: a destination policy before routing,
 /// as the packet came; a source policy after it, with the destination translated.
 #[derive(Copy, Clone, Eq, PartialEq, Debug)]

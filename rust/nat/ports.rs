@@ -151,12 +151,23 @@ impl Share {
         (node < nodes).then_some(Self { nodes, node })
     }
 
+    /// Does the node have all ports? Then ranks are ports, and nothing has to be divided.
+    fn is_all(&self) -> bool {
+        self.nodes == 1
+    }
+
     fn owns(&self, port: u16) -> bool {
+        if self.is_all() {
+            return true;
+        }
         (u32::from(port) / CHUNK).checked_rem(self.nodes) == Some(self.node)
     }
 
     /// How many ports of the node are below `port`.
     fn rank(&self, port: u32) -> u32 {
+        if self.is_all() {
+            return port;
+        }
         let chunk = port / CHUNK;
         let round = chunk.checked_div(self.nodes).unwrap_or(0);
         let turn = chunk.wrapping_sub(round.wrapping_mul(self.nodes));
@@ -170,6 +181,9 @@ impl Share {
 
     /// The port of a rank.
     fn port(&self, rank: u32) -> u32 {
+        if self.is_all() {
+            return rank;
+        }
         let chunk = (rank / CHUNK)
             .wrapping_mul(self.nodes)
             .wrapping_add(self.node);

@@ -149,7 +149,7 @@ pub enum Side {
 
 /// One of the two keys of a binding.
 #[repr(C)]
-#[derive(Copy, Clone, Eq, PartialEq, Default, Debug)]
+#[derive(Copy, Clone, Default, Debug)]
 pub struct BindKey<A> {
     /// Address on that side.
     pub addr: A,
@@ -163,21 +163,23 @@ pub struct BindKey<A> {
 
 const _: () = assert!(size_of::<BindKey<V4>>() == 8);
 
+/// Word by word, as tuples are compared.
+impl<A: Words> PartialEq for BindKey<A> {
+    #[inline(always)]
+    fn eq(&self, other: &Self) -> bool {
+        A::bind_key(self) == A::bind_key(other)
+    }
+}
+
+impl<A: Words> Eq for BindKey<A> {}
+
 impl BindKey<V4> {
-    /// The whole key as words, to be hashed.
-    #[inline]
+    /// The whole key as words.
+    #[inline(always)]
     pub fn words(&self) -> [u64; 1] {
-        let [a, b, c, d] = self.addr.to_bytes();
-        let [e, f] = self.port.to_bytes();
-        [u64::from_le_bytes([
-            a,
-            b,
-            c,
-            d,
-            e,
-            f,
-            self.proto,
-            self.side as u8,
-        ])]
+        let addr = u64::from(u32::from_le_bytes(self.addr.to_bytes()));
+        let port = u64::from(u16::from_le_bytes(self.port.to_bytes()));
+        let (proto, side) = (u64::from(self.proto), self.side as u64);
+        [addr | port << 32 | proto << 48 | side << 56]
     }
 }

@@ -7,10 +7,10 @@
 
 #include <fastnat/shim.h>
 
-/* 16 bytes, padded with zeroes. A rename may tear the copy, which then matches nothing. */
+/* 16 bytes, of which those after the first zero mean nothing. A rename may tear the copy. */
 void fastnat_shim_dev_name(const struct net_device *dev, u8 *name)
 {
-	strscpy_pad(name, dev->name, IFNAMSIZ);
+	memcpy(name, dev->name, IFNAMSIZ);
 }
 
 bool fastnat_shim_dev_is_internal(const struct net_device *dev)
@@ -42,6 +42,12 @@ __be32 fastnat_shim_masquerade_addr(const struct sk_buff *skb,
 	addr = inet_select_addr(out, rt_nexthop(rt, ip_hdr(skb)->daddr),
 				RT_SCOPE_UNIVERSE);
 	return fastnat_shim_dev_has_addr(out, addr) ? addr : 0;
+}
+
+/* Changes after any change to addresses and routes. */
+u32 fastnat_shim_route_generation(struct net *net)
+{
+	return rt_genid_ipv4(net);
 }
 
 /* Under RCU: the interface that owns a local address, or NULL. */

@@ -140,7 +140,7 @@ static const struct nla_policy fastnat_flow_flush_nl_policy[FASTNAT_A_FLOW_POLIC
 };
 
 /* FASTNAT_CMD_CONFIG_SET - do */
-static const struct nla_policy fastnat_config_set_nl_policy[FASTNAT_A_CONFIG_OFFLOAD_EXEMPT_DEVICES + 1] = {
+static const struct nla_policy fastnat_config_set_nl_policy[FASTNAT_A_CONFIG_EARLY_DEVICES + 1] = {
 	[FASTNAT_A_CONFIG_MAX_FLOWS] = NLA_POLICY_MIN(NLA_U32, 1),
 	[FASTNAT_A_CONFIG_MAX_BINDINGS] = NLA_POLICY_MIN(NLA_U32, 1),
 	[FASTNAT_A_CONFIG_TIMEOUT_TCP] = NLA_POLICY_FULL_RANGE(NLA_U32, &fastnat_a_config_timeout_tcp_range),
@@ -156,6 +156,7 @@ static const struct nla_policy fastnat_config_set_nl_policy[FASTNAT_A_CONFIG_OFF
 	[FASTNAT_A_CONFIG_OFFLOAD_EXEMPT_MARK] = { .type = NLA_U32, },
 	[FASTNAT_A_CONFIG_OFFLOAD_EXEMPT_MASK] = { .type = NLA_U32, },
 	[FASTNAT_A_CONFIG_OFFLOAD_EXEMPT_DEVICES] = NLA_POLICY_NESTED(fastnat_devices_nl_policy),
+	[FASTNAT_A_CONFIG_EARLY_DEVICES] = NLA_POLICY_NESTED(fastnat_devices_nl_policy),
 };
 
 /* FASTNAT_CMD_BINDING_ADD - do */
@@ -261,7 +262,7 @@ static const struct genl_split_ops fastnat_nl_ops[] = {
 		.cmd		= FASTNAT_CMD_CONFIG_SET,
 		.doit		= fastnat_nl_config_set_doit,
 		.policy		= fastnat_config_set_nl_policy,
-		.maxattr	= FASTNAT_A_CONFIG_OFFLOAD_EXEMPT_DEVICES,
+		.maxattr	= FASTNAT_A_CONFIG_EARLY_DEVICES,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

@@ -59,6 +59,14 @@ impl Net {
         self.shards.get(self.nodes.here())?.flow_quickly(tuple, rcu)
     }
 
+    /// The flow of a packet will be looked up soon.
+    #[inline]
+    pub(crate) fn expect(&self, tuple: &Tuple<V4>, rcu: Rcu<'_>) {
+        if let Some(shard) = self.shards.get(self.nodes.here()) {
+            shard.expect(tuple, rcu);
+        }
+    }
+
     #[cold]
     fn remote_flow<'a>(
         &'a self,

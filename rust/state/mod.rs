@@ -6,6 +6,7 @@ mod all;
 pub(crate) mod control;
 pub(crate) mod defaults;
 pub(crate) mod describe;
+mod early;
 pub(crate) mod events;
 mod keeper;
 mod lookup;

@@ -4,6 +4,7 @@
 
 use super::control::Control;
 use super::defaults::FEWEST_BUCKETS;
+use super::early::Earlies;
 use super::events::Events;
 use super::keeper::{Calm, Keeper};
 use super::offload::OffloadRules;
@@ -54,6 +55,9 @@ pub(crate) struct Net {
     pub(crate) stats: Arc<Stats>,
     /// Who is told what happens.
     pub(crate) events: Arc<Events>,
+    /// Whose packets are looked up early.
+    #[pin]
+    pub(crate) early: Mutex<Earlies>,
     /// What only the control path touches.
     #[pin]
     pub(crate) control: Mutex<Control>,
@@ -111,6 +115,7 @@ impl Net {
                 settings,
                 stats,
                 events,
+                early <- new_mutex!(Earlies::new(), "fastnat_early"),
                 control <- new_mutex!(Control::new(), "fastnat_control"),
             }),
             GFP_KERNEL,
@@ -156,6 +161,7 @@ impl Net {
     /// The namespace goes: hooks off. Called once, a grace period before `exit`.
     pub(crate) fn pre_exit(&self) {
         self.control.lock().disable_hooks();
+        self.end_early();
         self.routes.forget();
     }
 
@@ -190,9 +196,14 @@ impl Net {
     }
 
     /// Flows or bindings alive, on all nodes.
+    #[inline]
     pub(crate) fn total(&self, count: fn(&Shard<V4>) -> &Count) -> u32 {
-        let counts = self.shards.iter().map(|shard| count(shard).get());
-        counts.fold(0, u32::saturating_add)
+        match &*self.shards {
+            [only] => count(only).get(),
+            all => all
+                .iter()
+                .fold(0, |sum: u32, shard| sum.saturating_add(count(shard).get())),
+        }
     }
 
     /// Room for one more flow on a node, if the limit allows.

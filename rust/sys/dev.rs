@@ -7,7 +7,7 @@ use super::hook::Context;
 use super::rcu::Rcu;
 use super::skb::Skb;
 use crate::nat::addr::{Addr, Be32, V4};
-use crate::nat::policy::IfName;
+use crate::nat::policy::{self, IfName};
 use crate::nat::tuple::Tuple;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
@@ -30,12 +30,13 @@ impl<'a> Device<'a> {
         self.0.as_ptr()
     }
 
-    /// The name, padded with zeroes.
+    /// The name, padded with zeroes. A rename may tear it; then it is nobody's.
+    #[inline]
     pub(crate) fn name(&self) -> IfName {
         let mut name = IfName::default();
         // SAFETY: Valid for 'a; the shim writes as many bytes as `name` has.
         unsafe { ffi::fastnat_shim_dev_name(self.0.as_ptr(), name.as_mut_ptr()) };
-        name
+        policy::padded(name)
     }
 
     /// Is it the loopback interface, or that of a VRF? What passes there either stays in the host
@@ -64,6 +65,13 @@ impl<'a> Device<'a> {
 pub(crate) fn owner_of<'a>(context: &Context<'_>, addr: V4, _rcu: Rcu<'a>) -> Option<Device<'a>> {
     // SAFETY: The namespace is valid while the hook runs, the device under RCU.
     unsafe { Device::from_ptr(ffi::fastnat_shim_addr_dev(context.net(), wire(addr))) }
+}
+
+/// A number that changes whenever an address may have become one of the host, or a route.
+#[inline]
+pub(crate) fn generation(context: &Context<'_>) -> u32 {
+    // SAFETY: The namespace is valid while the hook runs.
+    unsafe { ffi::fastnat_shim_route_generation(context.net()) }
 }
 
 /// Would a packet with this tuple, coming in by `input`, find a socket of the host?

@@ -160,7 +160,7 @@ impl<H: Handler> Drop for Hooks<H> {
     }
 }
 
-fn ops(hook: ffi::nf_hookfn, hooknum: u32, this: *mut c_void) -> ffi::nf_hook_ops {
+pub(super) fn ops(hook: ffi::nf_hookfn, hooknum: u32, this: *mut c_void) -> ffi::nf_hook_ops {
     ffi::nf_hook_ops {
         hook,
         priv_: this,

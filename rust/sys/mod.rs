@@ -8,6 +8,7 @@ pub(crate) mod event;
 mod ffi;
 pub(crate) mod genl;
 pub(crate) mod hook;
+pub(crate) mod ingress;
 pub(crate) mod lock;
 pub(crate) mod memory;
 pub(crate) mod msg;

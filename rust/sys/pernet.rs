@@ -151,3 +151,18 @@ unsafe extern "C" fn fastnat_rs_addr_lost(state: *mut c_void, addr: u32) {
         state.address_lost(addr);
     }
 }
+
+/// # Safety
+///
+/// `state` is what the slot of a live namespace holds.
+#[no_mangle]
+unsafe extern "C" fn fastnat_rs_dev_event(
+    state: *mut c_void,
+    dev: *const bindings::net_device,
+    gone: bool,
+) {
+    // SAFETY: The caller's promise.
+    if let Some(state) = unsafe { share(state.cast()) } {
+        state.device_event(dev.cast(), gone);
+    }
+}

@@ -123,6 +123,12 @@ pub(crate) fn random() -> u32 {
     unsafe { bindings::get_random_u32() }
 }
 
+/// A random 16-bit number, for half the price.
+pub(crate) fn random16() -> u16 {
+    // SAFETY: No requirements.
+    unsafe { bindings::get_random_u16() }
+}
+
 /// A random 64-bit number.
 pub(crate) fn random64() -> u64 {
     // SAFETY: No requirements.

@@ -7,6 +7,21 @@ use crate::nat::rewrite::Checksum;
 use core::slice;
 use kernel::bindings;
 
+/// `ETH_P_IP`
+const IPV4: u16 = 0x0800;
+
+/// Is it an IPv4 packet?
+///
+/// # Safety
+///
+/// `skb` is valid.
+#[inline]
+pub(super) unsafe fn is_ipv4(skb: *const bindings::sk_buff) -> bool {
+    // SAFETY: The caller's promise; both names of the union are of the same fields.
+    let headers = unsafe { (*skb).__bindgen_anon_4.__bindgen_anon_1.as_ref() };
+    headers.protocol == IPV4.to_be()
+}
+
 /// The packet of the running hook.
 ///
 /// # Invariants

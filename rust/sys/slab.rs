@@ -56,20 +56,19 @@ impl<T> Cache<T> {
         objects.div_ceil(per_page).saturating_mul(PAGE)
     }
 
-    /// Moves `value` into memory of `node`, or gives it back if there is none. Never sleeps.
-    pub(crate) fn alloc(&self, value: T, node: i32) -> core::result::Result<NonNull<T>, T> {
+    /// Builds a value in memory of `node`, if there is any. Never sleeps.
+    #[inline]
+    pub(crate) fn alloc(&self, node: i32, build: impl FnOnce() -> T) -> Option<NonNull<T>> {
         let cache = self.0.load(Ordering::Acquire);
         if cache.is_null() {
-            return Err(value);
+            return None;
         }
         // SAFETY: The cache exists while the module is loaded.
         let place = unsafe { ffi::fastnat_shim_cache_alloc(cache, node) };
-        let Some(place) = NonNull::new(place.cast::<T>()) else {
-            return Err(value);
-        };
+        let place = NonNull::new(place.cast::<T>())?;
         // SAFETY: Fresh memory of the size and alignment of `T`.
-        unsafe { place.write(value) };
-        Ok(place)
+        unsafe { place.write(build()) };
+        Some(place)
     }
 
     /// Drops the value and frees its memory.

@@ -38,9 +38,9 @@ pub(crate) fn now() -> Instant {
 }
 
 /// Ticks in a second.
-pub(crate) fn hz() -> u32 {
-    // SAFETY: No requirements.
-    unsafe { ffi::fastnat_shim_hz() }
+#[inline]
+pub(crate) const fn hz() -> u32 {
+    bindings::CONFIG_HZ
 }
 
 /// Lets others run, now and then, in a walk over many buckets. Sleeps.
@@ -58,6 +58,6 @@ pub(crate) fn seconds(secs: u32) -> Ticks {
 
 /// The grain of deadlines: about a second.
 #[inline]
-pub(crate) fn grain() -> Grain {
-    Grain::at_least(hz())
+pub(crate) const fn grain() -> Grain {
+    const { Grain::at_least(hz()) }
 }

@@ -92,7 +92,19 @@ impl<E: Entry> Array<E> {
     /// The bucket of a key.
     #[inline(always)]
     pub(super) fn bucket(&self, key: &E::Key) -> &Bucket<E> {
-        let index = key.hash(&self.key) as usize & self.mask;
+        self.at(self.hash(key))
+    }
+
+    /// The hash of a key.
+    #[inline(always)]
+    pub(super) fn hash(&self, key: &E::Key) -> u64 {
+        key.hash(&self.key)
+    }
+
+    /// The bucket of a hash.
+    #[inline(always)]
+    pub(super) fn at(&self, hash: u64) -> &Bucket<E> {
+        let index = hash as usize & self.mask;
         // SAFETY: By the invariant the masked index is below the length.
         unsafe { self.buckets.get_unchecked(index) }
     }
@@ -121,6 +133,12 @@ impl<E> Bucket<E> {
     #[inline]
     pub(super) fn has_moved(&self) -> bool {
         self.len.load(Ordering::Acquire) & MOVED != 0
+    }
+
+    /// Where its first entry is.
+    #[inline]
+    pub(super) fn first(&self) -> *const E {
+        self.head.get()
     }
 
     /// How many entries there are.

@@ -329,11 +329,6 @@ impl<A: Family> Flow<A> {
     pub(crate) fn close_source(&self) {
         self.source_closed.store(true, Ordering::Relaxed);
     }
-
-    /// Lets go of the binding of a flow that never came to be.
-    pub(super) fn release(mut self) {
-        drop(self.binding.take());
-    }
 }
 
 /// Lets go of the binding of an unlinked flow, and leaves its memory to RCU.

@@ -11,6 +11,7 @@
 
 use super::array::{Array, Bucket};
 use crate::nat::hash::{Hashed, Key};
+use crate::sys::ingress;
 use crate::sys::lock::{BhGuard, BhPair};
 use crate::sys::rcu::{self, Rcu};
 use crate::sys::time;
@@ -106,7 +107,7 @@ pub(crate) struct Shape {
     pub(crate) resizing: bool,
 }
 
-/// The buckets of two keys, locked.
+/// The buckets of two keys, locked: what is not in them is not in the table.
 pub(crate) struct Pair<'a, E> {
     /// That of the first key.
     pub(crate) a: &'a Bucket<E>,
@@ -155,7 +156,13 @@ impl<E: Entry> Table<E> {
 
     /// How many buckets there are. While they move, those of the array in use.
     pub(crate) fn len(&self) -> usize {
-        rcu::read(|rcu| self.current(rcu).len())
+        rcu::read(|rcu| self.len_now(rcu))
+    }
+
+    /// The same.
+    #[inline]
+    pub(crate) fn len_now(&self, rcu: Rcu<'_>) -> usize {
+        self.current(rcu).len()
     }
 
     /// The first entry with this key that `wanted` accepts.
@@ -181,6 +188,16 @@ impl<E: Entry> Table<E> {
     #[inline(always)]
     pub(crate) fn find_quickly<'a>(&'a self, key: &E::Key, rcu: Rcu<'a>) -> Option<&'a E> {
         self.current(rcu).bucket(key).find(key, rcu, |_| true)
+    }
+
+    /// A key will be looked up soon: fetches its bucket, and the first entry in that of a key which
+    /// was announced before.
+    #[inline]
+    pub(crate) fn expect(&self, key: &E::Key, rcu: Rcu<'_>) {
+        let array = self.current(rcu);
+        let hash = array.hash(key);
+        ingress::prefetch(array.at(hash));
+        ingress::prefetch(array.at(ingress::swap(hash)).first());
     }
 
     /// Calls `visit` with every entry of the next bucket; false if there was none left. Every

@@ -10,7 +10,7 @@
 //! Lock order: this one first, then those of the buckets.
 
 use crate::nat::addr::{Addr, V4};
-use crate::nat::hash::{siphash13, Key};
+use crate::nat::hash::{folded, Key};
 use crate::nat::tuple::{Endpoint, Tuple};
 use crate::sys::lock::{BhGuard, BhLock, Class};
 use crate::sys::memory::NodeArray;
@@ -49,7 +49,7 @@ impl Making {
     pub(crate) fn lock_for(&self, proto: u8, inside: Endpoint<V4>) -> Option<BhGuard<'_>> {
         let addr = inside.addr.to_u128() as u64;
         let port = (u64::from(inside.port.to_host()) << 8) | u64::from(proto);
-        let index = siphash13(&self.key, &[addr, port]) as usize;
+        let index = folded(&self.key, &[addr, port]) as usize;
         Some(self.locks.get(index & (LOCKS - 1))?.lock())
     }
 }

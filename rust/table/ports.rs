@@ -7,12 +7,12 @@
 
 use super::bitmap::Bitmap;
 use super::hash::{Cursor, Entry, Link, Progress, Table};
-use crate::nat::hash::{siphash13, Hashed, Key, Words};
+use crate::nat::hash::{folded, Hashed, Key, Words};
 use crate::nat::ports::PortRange;
 use crate::nat::tuple::{ICMP, TCP, UDP};
 use crate::sys::rcu::{self, Rcu};
 use core::ptr;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use kernel::prelude::*;
 
 /// Ports lost to other CPUs, or not usable, before the search gives up.
@@ -38,7 +38,7 @@ pub(crate) struct OutsideAddr<A>(A);
 impl<A: Words> Hashed for OutsideAddr<A> {
     fn hash(&self, key: &Key) -> u64 {
         let value = self.0.to_u128();
-        siphash13(key, &[value as u64, (value >> 64) as u64])
+        folded(key, &[value as u64, (value >> 64) as u64])
     }
 }
 
@@ -46,6 +46,9 @@ impl<A: Words> Hashed for OutsideAddr<A> {
 pub(crate) struct PortMap<A> {
     link: Link<PortMap<A>>,
     addr: OutsideAddr<A>,
+    /// The generation of routes in which it was seen that the address is not the host's; see
+    /// [`PortMap::is_foreign`].
+    foreign: AtomicU64,
     bitmaps: [Bitmap; 3],
 }
 
@@ -137,6 +140,18 @@ impl<A: Words> PortMap<A> {
         })
     }
 
+    /// Is this an address without sockets of the host? `is_foreign` finds out, once in each
+    /// generation of routes: it costs more than all else that is asked about a port.
+    #[inline]
+    pub(crate) fn is_foreign(&self, generation: u32, is_foreign: impl FnOnce() -> bool) -> bool {
+        let known = self.foreign.load(Ordering::Relaxed) == u64::from(generation);
+        if !known && is_foreign() {
+            self.foreign.store(u64::from(generation), Ordering::Relaxed);
+            return true;
+        }
+        known
+    }
+
     /// Frees a port that a [`Claim`] has kept.
     pub(super) fn free(&self, proto: u8, port: u16) {
         if let Some(bitmap) = self.bitmap(proto) {
@@ -177,6 +192,7 @@ impl<A: Words> PortMaps<A> {
             PortMap {
                 link: Link::new(),
                 addr: key,
+                foreign: AtomicU64::new(u64::MAX),
                 bitmaps: [const { Bitmap::new() }; 3],
             },
             GFP_ATOMIC | __GFP_NOWARN,

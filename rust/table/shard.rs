@@ -179,6 +179,12 @@ impl<A: Family> Shard<A> {
         self.flows.find_quickly(tuple, rcu)
     }
 
+    /// A flow will be looked up soon; see [`Table::expect`].
+    #[inline]
+    pub(crate) fn expect(&self, tuple: &Tuple<A>, rcu: Rcu<'_>) {
+        self.flows.expect(tuple, rcu);
+    }
+
     /// The live binding of an endpoint on `side` that `wanted` accepts.
     #[inline]
     pub(crate) fn binding<'a>(
@@ -252,8 +258,10 @@ impl<A: Family> Shard<A> {
     /// Are there more entries than buckets? Said once a tick at most.
     pub(crate) fn is_tight(&self, now: Instant) -> bool {
         let over = |count: &Count, buckets: usize| count.get() as usize > buckets / 2;
-        let tight = over(&self.flow_count, self.flows.len())
-            || over(&self.binding_count, self.bindings.len());
+        let tight = rcu::read(|rcu| {
+            over(&self.flow_count, self.flows.len_now(rcu))
+                || over(&self.binding_count, self.bindings.len_now(rcu))
+        });
         tight && self.notes.told_tight.swap(now.0, Ordering::Relaxed) != now.0
     }
 
@@ -284,13 +292,8 @@ impl<A: Family> Shard<A> {
         place: Place<'_>,
         rcu: Rcu<'a>,
     ) -> Result<&'a FlowEntry<A>, Unmade> {
-        let object = match A::flows().alloc(new.build(self.node), self.node) {
-            Ok(object) => object,
-            Err(flow) => {
-                flow.release();
-                return Err(Unmade::Memory);
-            }
-        };
+        let object = A::flows().alloc(self.node, || new.build(self.node));
+        let object = object.ok_or(Unmade::Memory)?;
         // SAFETY: Just made; once linked it stays for as long as RCU is held.
         let flow: &'a Flow<A> = unsafe { object.as_ref() };
         if let Err(unmade) = self.link_flow(flow, deadline, rcu) {
@@ -312,10 +315,10 @@ impl<A: Family> Shard<A> {
     ) -> Result<(), Unmade> {
         let (orig, reply) = (flow.orig(), flow.reply());
         let locked = self.flows.lock_both(orig.key(), reply.key(), rcu);
-        if self.flow(orig.key(), rcu).is_some() {
+        if locked.a.find(orig.key(), rcu, |_| true).is_some() {
             return Err(Unmade::Exists);
         }
-        if self.flow(reply.key(), rcu).is_some() {
+        if locked.b.find(reply.key(), rcu, |_| true).is_some() {
             return Err(Unmade::Conflict);
         }
         let longest = locked.a.len().max(locked.b.len());
@@ -365,13 +368,8 @@ impl<A: Family> Shard<A> {
         rcu: Rcu<'_>,
     ) -> Result<Held<A>, Unmade> {
         let for_lease = new.for_lease;
-        let object = match A::bindings().alloc(Binding::new(new, self), self.node) {
-            Ok(object) => object,
-            Err(binding) => {
-                binding.free_port();
-                return Err(Unmade::Memory);
-            }
-        };
+        let object = A::bindings().alloc(self.node, || Binding::new(new, self));
+        let object = object.ok_or(Unmade::Memory)?;
         // SAFETY: Just made, with the caller as its holder.
         let binding = unsafe { object.as_ref() };
         let [inside, outside] = binding.sides();

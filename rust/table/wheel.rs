@@ -109,14 +109,16 @@ impl<T: Timed> Wheel<T> {
     /// Puts an idle object where it is looked at when `deadline` has passed, or a turn from now.
     /// Nothing happens if it was retired.
     pub(crate) fn arm(&self, object: &T, deadline: Deadline) {
+        let grain = time::grain();
         loop {
-            let number = Self::slot_for(deadline);
+            let now = time::now();
+            let number = grain.slot(grain.due(deadline, now, SLOTS), SLOTS);
             let Some(slot) = self.slots.get(number as usize) else {
                 return;
             };
             let _lock = slot.lock.lock();
             // Before the lock was had the wheel may have passed the slot.
-            if Self::slot_for(deadline) == number {
+            if grain.begin(time::now()) == grain.begin(now) {
                 if object.timer().turn(IDLE, number) {
                     slot.push(object, self.pass.load(Ordering::Relaxed));
                 }

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Builds fastnat.ko and the benchmark's own module for the performance kernel, in build/perf.
+# Builds fastnat.ko and the benchmark's own modules for the performance kernel, in build/perf.
 #
 # They are built from copies, so that the objects for the stock kernel stay.
 set -euo pipefail
@@ -12,7 +12,7 @@ rig=$(cd "$(dirname "$0")/../../tools/rig" && pwd -P)
 unset MAKEFLAGS MFLAGS MAKELEVEL
 kernel=$("$rig/debug-kernel.sh" perf)
 place=$REPO/build/perf
-mkdir -p "$place/bench"
+mkdir -p "$place/bench" "$place/clock"
 exec 8<"$place"
 flock -n 8 || { echo "waiting for another build of the modules…" >&2; flock 8; }
 
@@ -25,7 +25,9 @@ kbuild() { # FOLDER
 cd "$REPO"
 "$rig/in-sysroot" rsync -aR --delete --exclude-from=.gitignore Kbuild include rust tools/Cargo.toml "$place/"
 "$rig/in-sysroot" rsync -a --delete --exclude-from=.gitignore selftests/perf/module/ "$place/bench/"
+"$rig/in-sysroot" rsync -a --delete --exclude-from=.gitignore selftests/perf/clock/ "$place/clock/"
 start=$SECONDS
 kbuild "$place"
-[[ ! -e $place/bench/Kbuild && ! -e $place/bench/Makefile ]] || kbuild "$place/bench"
-printf 'fastnat.ko and fastnat_bench.ko for Linux %s: %d s\n' "$(cat "$kernel/release")" $((SECONDS - start)) >&2
+kbuild "$place/bench"
+kbuild "$place/clock"
+printf 'fastnat.ko and what measures it, for Linux %s: %d s\n' "$(cat "$kernel/release")" $((SECONDS - start)) >&2

@@ -9,7 +9,9 @@ import sys
 
 from exact_profile import Profile
 
-TOLERANCE = 0.02
+# What may be more than the budget: a share, and instructions. Allocators are not quite the same each time, nor are
+# the chains of hash tables whose seeds are random.
+TOLERANCE = collections.defaultdict(lambda: (0.02, 1), {"poll": (0.04, 0), "hash_lookup": (0.02, 8)})
 PARTS = ("hash", "lookup", "parse", "rewrite", "route", "rest", "kernel", "bench")
 
 
@@ -50,9 +52,10 @@ def judge(got, budget):
             lines.append(f"{name}: not measured, budget {want}")
         else:
             change = (have - want) / want if want else 0
-            late = have > want * (1 + TOLERANCE) + 1
+            share, slack = TOLERANCE[name.split()[-1]]
+            late = have > want * (1 + share) + slack
             good = good and not late
-            word = " TOO MUCH" if late else " better: --update" if change < -TOLERANCE else ""
+            word = " TOO MUCH" if late else " better: --update" if have < want * (1 - share) - slack else ""
             lines.append(f"{name}: {have}, budget {want}, {change:+.1%}{word}")
     return good, lines
 
@@ -69,53 +72,71 @@ def show_profile(ways, profile):
     for key, steps in ways.items():
         if key[0].startswith("fastnat") and key[1:] == ("udp", "out"):
             print("# profile " + " ".join(key))
-            for (part, name), count in profile.functions(steps):
+            for (part, name), count in profile.places(steps):
                 print(f"# {count:5} {part:8} {name}")
 
 
-def main():
+def read_budget(path, kernel):
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    except FileNotFoundError:
+        return {"kernel": kernel, "instructions": {}}
+
+
+def update(path, budget, kernel, counts):
+    budget["kernel"] = kernel
+    budget["instructions"].update({arm: dict(sorted(got.items())) for arm, got in counts.items()})
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(budget, file, indent=1, sort_keys=True)
+        file.write("\n")
+
+
+def judge_arms(arms, counts, skipped, budget):
+    """A test an arm; whether one failed."""
+    failed = False
+    print(f"1..{len(arms)}")
+    for number, arm in enumerate(arms, 1):
+        if arm in skipped and arm not in counts:
+            print(f"ok {number} instructions of {arm} # SKIP {skipped[arm]}")
+            continue
+        good, lines = judge(counts.get(arm, {}), budget.get(arm, {}))
+        failed = failed or not good
+        for line in lines + ([skipped[arm]] if arm in skipped else []):
+            print("# " + line)
+        print(("ok" if good else "not ok") + f" {number} instructions of {arm}")
+    return failed
+
+
+def arguments():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--budget", required=True)
-    options.add_argument("--kernel", required=True)
-    options.add_argument("--module", required=True)
+    options.add_argument("--kernel", required=True, help="release of the kernel that was measured")
+    options.add_argument("--module", required=True, help="the fastnat.ko that was measured")
+    options.add_argument("--all", action="store_true", help="every arm of the budget has to be there")
     options.add_argument("--update", action="store_true")
     options.add_argument("--profile", action="store_true")
     options.add_argument("output")
-    args = options.parse_args()
-    counts, ways, skipped, done = read(args.output)
-    profile = Profile(args.module, ways)
-    add_parts(counts, ways, profile)
-    try:
-        with open(args.budget, encoding="utf-8") as file:
-            budget = json.load(file)
-    except FileNotFoundError:
-        budget = {"kernel": args.kernel, "instructions": {}}
+    return options.parse_args()
 
+
+def main():
+    args = arguments()
+    counts, ways, skipped, done = read(args.output)
     print("KTAP version 1")
     if not done:
         print("1..1\nnot ok 1 the guest went to the end")
         return 1
+    profile = Profile(args.module, ways)
+    add_parts(counts, ways, profile)
+    budget = read_budget(args.budget, args.kernel)
     if args.update:
-        budget["kernel"] = args.kernel
-        budget["instructions"].update({arm: dict(sorted(got.items())) for arm, got in counts.items()})
-        with open(args.budget, "w", encoding="utf-8") as file:
-            json.dump(budget, file, indent=1, sort_keys=True)
-            file.write("\n")
+        update(args.budget, budget, args.kernel, counts)
     if budget["kernel"] != args.kernel:
         print(f"1..0 # SKIP the budget is for {budget['kernel']}, this is {args.kernel}")
-        return 4
-
-    failed, arms = False, sorted(counts.keys() | skipped.keys())
-    print(f"1..{len(arms)}")
-    for number, arm in enumerate(arms, 1):
-        if arm in skipped:
-            print(f"ok {number} instructions of {arm} # SKIP {skipped[arm]}")
-            continue
-        good, lines = judge(counts[arm], budget["instructions"].get(arm, {}))
-        failed = failed or not good
-        for line in lines:
-            print("# " + line)
-        print(("ok" if good else "not ok") + f" {number} instructions of {arm}")
+        return 0
+    known = budget["instructions"].keys() if args.all else set()
+    failed = judge_arms(sorted(counts.keys() | skipped.keys() | known), counts, skipped, budget["instructions"])
     show_parts(ways, profile)
     if args.profile:
         show_profile(ways, profile)

@@ -11,7 +11,7 @@ PARTS = (
     ("lookup", re.compile(r"table::(hash|array|shard|flow)::.*(find|flow)|Shard.*::flow|Bucket")),
     ("parse", re.compile(r"::parse|nat::packet::")),
     ("rewrite", re.compile(r"nat::rewrite::|nat::checksum::|::translate|skb_ensure_writable")),
-    ("route", re.compile(r"route")),
+    ("route", re.compile(r"route|neigh")),
 )
 OWN = "rest"
 KERNEL = "kernel"
@@ -83,11 +83,14 @@ class Profile:
     def parts(self, steps):
         return collections.Counter(self.part(step) for step in from_hook(steps))
 
-    def functions(self, steps):
-        """(part, function) and how many instructions, in the order of the numbers."""
-        counts = collections.Counter()
-        for step in from_hook(steps):
-            chain = self.chains.get(self.address.get(step), [])
-            name = " < ".join(f"{n} {line}" for n, line in chain[:4]) or step.split("+")[0]
-            counts[self.part(step), name if chain else name] += 1
-        return counts.most_common()
+    def place(self, step):
+        """The innermost line of the module's own source, or the kernel's function."""
+        chain = self.chains.get(self.address.get(step), [])
+        for name, line in chain:
+            if "main::" in name and "core::" not in name.split("::")[0]:
+                return f"{name} {line.split(' ')[0]}"
+        return f"{chain[-1][0]} {chain[-1][1].split(' ')[0]}" if chain else step.split("+")[0]
+
+    def places(self, steps):
+        """(part, place) and how many instructions, the most first."""
+        return collections.Counter((self.part(step), self.place(step)) for step in from_hook(steps)).most_common()

@@ -21,7 +21,7 @@ PACKAGES=(
 
 # What a gateway and its tests can need; the hundreds of hardware drivers are left out.
 MODULES=(lib crypto
-	net/{8021q,802,bridge,core,ipv4,ipv6,key,l2tp,llc,mpls,netfilter,openvswitch,packet,psample,sched,sctp,xfrm} arch/x86/crypto drivers/block/virtio_blk.ko drivers/net/net_failover.ko
+	net/{8021q,802,bridge,core,ipv4,ipv6,key,l2tp,llc,mpls,netfilter,openvswitch,packet,psample,sched,sctp,tls,xfrm} arch/x86/crypto drivers/block/virtio_blk.ko drivers/net/net_failover.ko
 	drivers/net/veth.ko drivers/net/dummy.ko drivers/net/ifb.ko drivers/net/vrf.ko drivers/net/macvlan.ko
 	drivers/net/ipvlan drivers/net/bonding drivers/net/vxlan drivers/net/wireguard drivers/net/tun.ko
 	drivers/net/virtio_net.ko drivers/net/netconsole.ko drivers/net/geneve.ko drivers/char/virtio_console.ko)

@@ -6,8 +6,8 @@ import time
 
 INSIDE, OUTSIDE = "bench0", "bench1"
 HOSTS, SERVERS, POOL = "10.1.0.0/16", "198.18.0.0/15", "203.0.113.0/24"
-# Loaded by one arm and in the way of the next; fastnat is among them.
-FOREIGN = ("nf_", "nft_", "nfnetlink", "xt_", "ip_tables", "iptable_", "x_tables", "fastnat")
+# Loaded by one arm and in the way of the next, as fastnat is.
+FOREIGN = ("nf_", "nft_", "nfnetlink", "xt_", "ip_tables", "iptable_", "x_tables")
 
 
 class Broken(Exception):
@@ -39,7 +39,7 @@ def modules():
     """Loaded modules that belong to arms, and how many use each."""
     with open("/proc/modules", encoding="ascii") as file:
         rows = [line.split() for line in file]
-    return {row[0]: int(row[2]) for row in rows if row[0].startswith(FOREIGN) and row[0] != "fastnat_bench"}
+    return {row[0]: int(row[2]) for row in rows if row[0] == "fastnat" or row[0].startswith(FOREIGN)}
 
 
 def unload():
@@ -54,7 +54,7 @@ def unload():
 
 def gateway():
     """Addresses, neighbours and routes; nothing resolves or answers an address by itself."""
-    sh("modprobe", "fastnat_bench")
+    sh("modprobe", "-a", "fastnat_bench", "fastnat_clock")
     for name in "all", "default":
         sysctl(f"net.ipv4.conf.{name}.rp_filter", 0)
         sysctl(f"net.ipv4.conf.{name}.send_redirects", 0)

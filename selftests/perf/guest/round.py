@@ -60,7 +60,11 @@ def one(plan, scenario, name):
         tell(plan, scenario, name, f"FAILED: {error}")
         return False
     finally:
-        arm.down()
+        try:
+            arm.down()
+        except machine.Broken as error:
+            # The next arm would measure this one, too.
+            sys.exit(f"{name}: {error}")
 
 
 def main():

@@ -49,7 +49,7 @@ def new(arm, plan):
     result = source.run(**arm_words)
     if arm.name != "null" and result["received"] != NEW_FLOWS:
         raise Broken(f"{result['received']} of {NEW_FLOWS} first packets came out")
-    return [row(result, "new")]
+    return [row(result)]
 
 
 def mix(arm, plan):
@@ -61,7 +61,7 @@ def mix(arm, plan):
     result = source.run(start=0, count=MIX_FLOWS, fresh_every=20, fresh_from=MIX_FLOWS, **words)
     if arm.name != "null" and result["received"] != result["sent"]:
         raise Broken(f"{result['received']} of {result['sent']} packets came out")
-    return [row(result, "new")]
+    return [row(result)]
 
 
 def memory(arm, plan):
@@ -71,9 +71,8 @@ def memory(arm, plan):
     arm.down()
     source.load(INSIDE, source.flows(MEMORY_FLOWS))
     source.forget(OUTSIDE)
-    # The captures are memory of the instrument.
+    # The captures are memory of the instrument, and had better be there before.
     source.run(dev=INSIDE, packets=MEMORY_FLOWS, capture=1)
-    source.forget(OUTSIDE)
     before = machine.used()
     arm.up(MEMORY_FLOWS)
     warm(arm, MEMORY_FLOWS)
@@ -93,7 +92,7 @@ def overload(arm, plan):
     words = {"dev": INSIDE, "packets": packets, "order": "shuffle"} | arm.words
     result = source.run(start=0, count=flows, fresh_every=2, fresh_from=flows, **words)
     delivered = alone_again(arm, flows)
-    return rows + [row(result, "new", case="flood"), delivered]
+    return rows + [row(result, case="flood"), delivered]
 
 
 def fill(arm, flows):

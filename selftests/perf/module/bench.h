@@ -45,7 +45,7 @@ struct bench_array {
 /* Numbers of words of a command; the order is that of the lists in command.c. */
 enum { BENCH_DEV0, BENCH_DEV1, BENCH_BOTH };
 enum { BENCH_RX_GRO, BENCH_RX_LIST, BENCH_RX_SINGLE };
-enum { BENCH_CSUM_UNNECESSARY, BENCH_CSUM_NONE, BENCH_CSUM_COMPLETE };
+enum { BENCH_CSUM_UNNECESSARY, BENCH_CSUM_NONE, BENCH_CSUM_COMPLETE, BENCH_CSUM_ZERO };
 enum { BENCH_TCP_ACK, BENCH_TCP_SYN, BENCH_TCP_SYNACK, BENCH_TCP_FIN, BENCH_TCP_RST };
 
 struct bench_command {
@@ -64,6 +64,7 @@ struct bench_source {
 	u32 position;			/* of the next flow, in the order */
 	u32 index;			/* of the current flow, in the array */
 	u32 in_burst;			/* packets sent of it */
+	u32 fresh_every;		/* 0: no new flows */
 	u32 since_fresh;
 	u32 fresh;
 	u32 left;			/* packets to send */

@@ -19,7 +19,7 @@ static const char *const dev_names[] = { "bench0", "bench1", "both", NULL };
 static const char *const flows_names[] = { "array", "captured", NULL };
 static const char *const order_names[] = { "array", "shuffle", NULL };
 static const char *const tcp_names[] = { "ack", "syn", "synack", "fin", "rst", NULL };
-static const char *const csum_names[] = { "unnecessary", "none", "complete", NULL };
+static const char *const csum_names[] = { "unnecessary", "none", "complete", "zero", NULL };
 static const char *const rx_names[] = { "gro", "list", "single", NULL };
 
 #define BENCH_NO_DEV	U32_MAX
@@ -94,6 +94,8 @@ static const char *bench_contradiction(const struct bench_command *c)
 		return "null=1 leaves nothing for marks=1";
 	if ((c->marks || c->trace) && c->rx != BENCH_RX_SINGLE)
 		return "marks=1 and trace= want rx=single";
+	if (c->fresh_every && c->captured && c->dev != BENCH_BOTH)
+		return "nothing of flows=captured is new: no fresh_every=";
 	if (c->dev == BENCH_BOTH && c->captured && c->capture)
 		return "with dev=both, flows=captured is for answers to what was captured before";
 	return NULL;

@@ -135,7 +135,7 @@ static void bench_put_l4(const struct bench_frame *f, u8 *data, u8 proto, u32 po
 	if (proto == IPPROTO_TCP) {
 		tcp->seq = htonl(bench_syn ? 0 : 1 + in_burst * f->payload_len);
 		tcp->check = bench_fold(sum + (__force u32)tcp->seq);
-	} else {
+	} else if (bench_command.csum != BENCH_CSUM_ZERO) {
 		udp->check = bench_fold(sum) ?: CSUM_MANGLED_0;
 	}
 }

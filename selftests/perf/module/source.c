@@ -95,8 +95,8 @@ int bench_source_begin(struct bench_dev *b, const struct bench_command *c, u32 p
 		return error;
 	s->left = packets ?: s->count;
 	s->fresh = c->fresh_from;
-	if (c->fresh_every && (c->fresh_from >= a->count ||
-			       s->left / c->fresh_every > a->count - c->fresh_from))
+	s->fresh_every = reversed ? 0 : c->fresh_every;
+	if (s->fresh_every && (s->fresh >= a->count || s->left / s->fresh_every > a->count - s->fresh))
 		return -ENODATA;
 	if (!c->shuffle)
 		return 0;
@@ -133,7 +133,7 @@ static struct sk_buff *bench_next(struct bench_dev *b)
 	struct bench_source *s = &b->source;
 
 	s->left--;
-	if (c->fresh_every && ++s->since_fresh == c->fresh_every) {
+	if (s->fresh_every && ++s->since_fresh == s->fresh_every) {
 		s->since_fresh = 0;
 		s->fresh++;
 		return bench_skb(b, &s->records[s->fresh - 1], s->fresh - 1, 0);

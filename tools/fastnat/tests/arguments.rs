@@ -234,12 +234,22 @@ fn settings(line: &str) -> String {
 }
 
 #[test]
-fn devices_to_exempt_are_a_list() {
-    let devices = |line: &str| settings(&format!("set --offload-exempt-dev {line}"));
-    let two = r#"{"offload-exempt-devices":{"name":["wg0","lan7"]}}"#;
-    assert_eq!(devices("wg0 --offload-exempt-dev lan7"), two);
-    assert_eq!(devices("wg0 lan7"), two);
-    assert_eq!(devices("none"), r#"{"offload-exempt-devices":{"name":[]}}"#);
+fn devices_are_a_list() {
+    for (option, key) in [
+        ("--offload-exempt-dev", "offload-exempt-devices"),
+        ("--early-dev", "early-devices"),
+    ] {
+        let devices = |line: &str| settings(&format!("set {option} {line}"));
+        let list = |names: &str| format!(r#"{{"{key}":{{"name":[{names}]}}}}"#);
+        let two = list(r#""wg0","lan7""#);
+        assert_eq!(devices(&format!("wg0 {option} lan7")), two);
+        assert_eq!(devices("wg0 lan7"), two);
+        assert_eq!(devices("none"), list(""));
+    }
+    assert_eq!(
+        settings("set --early-dev a --offload-exempt-dev b c"),
+        r#"{"offload-exempt-devices":{"name":["b","c"]},"early-devices":{"name":["a"]}}"#
+    );
 }
 
 #[test]
@@ -369,6 +379,10 @@ fn mistakes_are_explained() {
         ("config set --offload-exempt-mark all", "32 bit number"),
         (
             "config set --offload-exempt-dev an-interface-too-long",
+            "1 to 15 characters",
+        ),
+        (
+            "config set --early-dev lan0 an-interface-too-long",
             "1 to 15 characters",
         ),
         (

@@ -347,6 +347,26 @@ fn settings_of_offload() {
     );
 }
 
+#[test]
+fn devices_with_early_lookup_are_shown_when_there_are_some() {
+    let config = |names: &[&str]| {
+        show::Config(Config {
+            timeout_udp: Some(300),
+            early_devices: Some(Devices {
+                name: names.iter().map(ToString::to_string).collect(),
+            }),
+            ..Config::default()
+        })
+    };
+    assert_eq!(text(&config(&[])), "timeout-udp  300 s\n");
+    assert_eq!(
+        text(&config(&["lan0", "wan0"])),
+        "timeout-udp  300 s\nearly-dev    lan0 wan0\n"
+    );
+    let json = serde_json::to_value(config(&[])).unwrap();
+    assert_eq!(json["early-devices"]["name"], serde_json::json!([]));
+}
+
 fn refused(errno: i32, message: Option<&str>, attribute: Option<&str>, missing: bool) -> Failure {
     Failure::Netlink(Error::Refused(Refusal {
         errno,

@@ -416,6 +416,9 @@ attribute_set! {
         /// Interfaces by which flows that come in or leave are not offloaded, at most 16. Replaces
         /// those that were there.
         15 offload_exempt_devices: Option<Devices> = "offload-exempt-devices",
+        /// Interfaces whose packets are looked up early, at most 16: what they will need is fetched
+        /// into the caches before their turn comes. Replaces those that were there.
+        16 early_devices: Option<Devices> = "early-devices",
     }
 }
 

@@ -2,4 +2,4 @@
 
 //! Stands for `rust/sys`.
 
-pub(crate) use crate::model::{alloc as memory, lock, rcu, time};
+pub(crate) use crate::model::{alloc as memory, ingress, lock, rcu, time};

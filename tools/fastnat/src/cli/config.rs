@@ -18,7 +18,8 @@ Examples:
   fastnat config set --buckets auto --events flow
   fastnat config set --offload on --offload-after 5 --offload-exempt-mark 0x10/0xff
   fastnat config set --offload-exempt-dev wg0 --offload-exempt-dev lan7
-  fastnat config set --offload-exempt-dev none";
+  fastnat config set --offload-exempt-dev none
+  fastnat config set --early-dev lan0 wan0";
 
 const SIZE_EXAMPLES: &str = "\
 Examples:
@@ -85,6 +86,10 @@ pub struct Set {
     /// Which events are sent to those who listen: binding, or flow for both
     #[arg(long, value_name = "LEVEL")]
     pub events: Option<EventLevel>,
+    /// Interfaces whose packets are looked up early, which pays with very many flows, in place of
+    /// those that were set before; none alone for no interface
+    #[arg(long, value_name = "IF|none", num_args = 1..)]
+    pub early_dev: Vec<Iface>,
     /// Forward packets of flows past routing and firewall: on or off
     #[arg(long, value_name = "MODE", help_heading = OFFLOAD)]
     pub offload: Option<OffloadMode>,
@@ -122,22 +127,22 @@ impl Set {
             offload_after: self.offload_after,
             offload_exempt_mark: self.offload_exempt_mark.map(|mark| mark.value),
             offload_exempt_mask: self.offload_exempt_mark.and_then(|mark| mark.mask),
-            offload_exempt_devices: self.devices(),
+            offload_exempt_devices: devices(&self.offload_exempt_dev),
+            early_devices: devices(&self.early_dev),
         }
     }
+}
 
-    /// The interfaces, if some are given or none are to be.
-    fn devices(&self) -> Option<Devices> {
-        let names = self.offload_exempt_dev.iter().map(|name| name.0.clone());
-        let mut names: Vec<_> = names.collect();
-        if names.is_empty() {
-            return None;
-        }
-        if names == ["none"] {
-            names.clear();
-        }
-        Some(Devices { name: names })
+/// The interfaces, if some are given or none are to be.
+fn devices(names: &[Iface]) -> Option<Devices> {
+    let mut names: Vec<_> = names.iter().map(|name| name.0.clone()).collect();
+    if names.is_empty() {
+        return None;
     }
+    if names == ["none"] {
+        names.clear();
+    }
+    Some(Devices { name: names })
 }
 
 /// What to reckon with.

@@ -20,6 +20,9 @@ impl Text for Config {
         let config = &self.0;
         let seconds = |value: Option<u32>| value.map(|value| format!("{value} s"));
         let plain = |value: Option<u32>| value.map(|value| value.to_string());
+        let early = config.early_devices.as_ref();
+        // Few have a use for it.
+        let early = early.filter(|devices| !devices.name.is_empty());
         let rows = [
             ("max-flows", plain(config.max_flows)),
             ("max-bindings", plain(config.max_bindings)),
@@ -41,6 +44,7 @@ impl Text for Config {
                 "offload-exempt-dev",
                 config.offload_exempt_devices.as_ref().map(names),
             ),
+            ("early-dev", early.map(names)),
         ];
         let rows = rows
             .into_iter()

@@ -6,6 +6,7 @@
 //! may, and freed memory is overwritten and kept for a while, so that who still reads it is caught.
 
 pub(crate) mod alloc;
+pub(crate) mod ingress;
 pub(crate) mod lock;
 pub(crate) mod random;
 pub(crate) mod rcu;

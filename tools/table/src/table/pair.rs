@@ -5,7 +5,7 @@
 use super::hash::{Entry, Link, Shape, Table};
 use crate::model::alloc::{Alive, KBox, GFP_KERNEL};
 use crate::model::{rcu, schedule};
-use crate::nat::hash::{siphash13, Hashed, Key};
+use crate::nat::hash::{folded, Hashed, Key};
 
 /// A number, hashed like all keys.
 #[derive(Copy, Clone, Debug)]
@@ -23,7 +23,7 @@ impl Eq for Number {}
 impl Hashed for Number {
     fn hash(&self, key: &Key) -> u64 {
         schedule::point();
-        siphash13(key, &[self.0])
+        folded(key, &[self.0])
     }
 }
 

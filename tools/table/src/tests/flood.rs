@@ -4,7 +4,7 @@
 
 use crate::model::{random, World};
 use crate::nat::addr::{Be16, Be32, V4};
-use crate::nat::hash::{Hashed, Key};
+use crate::nat::hash::{Hashed, Key, Words};
 use crate::nat::tuple::{Endpoint, Tuple, UDP};
 use crate::table::hash::{Progress, Table};
 use crate::table::single::{self, Single};
@@ -40,7 +40,7 @@ fn colliding(hash: impl Fn(&Tuple<V4>) -> u64) -> Vec<Tuple<V4>> {
 
 /// Jenkins' one-at-a-time hash of the words of a tuple: no key.
 fn jenkins(tuple: &Tuple<V4>) -> u64 {
-    let words = V4::tuple(tuple);
+    let words = tuple.words();
     let bytes = words.iter().flat_map(|word| word.to_le_bytes());
     let hash = bytes.fold(0u32, |hash, byte| {
         let sum = hash.wrapping_add(u32::from(byte));

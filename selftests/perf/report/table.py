@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The results as text."""
+from targets import judge, lost, verdict
+
+LIMITS = """\
+What this instrument cannot say:
+  * One CPU and no NUMA: nothing about scaling. Spinlocks are compiled away, and atomic operations do not meet other
+    CPUs: that favours what locks and counts references, connection tracking above all.
+  * A kernel of its own configuration, without retpolines: indirect calls (hooks, rules) are cheaper than on a stock
+    kernel. That favours connection tracking and the flow table.
+  * No NIC, no DMA: the packets' data is in the cache when the kernel gets it. Times are for 60-byte frames unless said
+    otherwise, out of bench0, forwarded to bench1.
+  * It runs beside whatever else the machine does. Compare figures of one run only; arms take turns within it."""
+
+
+def cell(values):
+    if not values:
+        return "-"
+    if values["rounds"] == 1:
+        return f"{values['median']:.0f}"
+    return f"{values['median']:.0f} [{values['min']:.0f}-{values['max']:.0f}]"
+
+
+def grid(title, head, rows):
+    widths = [max(len(str(line[column])) for line in [head] + rows) for column in range(len(head))]
+    lines = [title]
+    for line in [head] + rows:
+        lines.append("  " + "  ".join(str(text).ljust(width) if column == 0 else str(text).rjust(width)
+                                      for column, (text, width) in enumerate(zip(line, widths))).rstrip())
+    return "\n".join(lines)
+
+
+def section(summary, title, table):
+    arms = [arm for arm in summary.arms if any(key[1] == arm for key in table)]
+    rows = [[row] + [cell(table.get((row, arm))) for arm in arms] for row in summary.rows(table)]
+    return grid(title, [""] + arms, rows) if rows else ""
+
+
+def memory(summary):
+    return section(summary, "Memory of a flow, both directions, buckets included: bytes", summary.bytes)
+
+
+def overload(summary):
+    rows = []
+    for arm in summary.arms:
+        part = lost(summary, arm)
+        sent, got = (summary.field("overload after", arm, what) for what in ("sent", "received"))
+        if part is not None and sent:
+            flood, offered = (summary.field("overload flood", arm, what) for what in ("received", "sent"))
+            rows.append([arm, f"{part:.0%}", f"{flood / offered:.0%}", f"{got / sent:.0%}"])
+    head = ["", "throughput lost", "forwarded of all", "established flows alive after"]
+    return grid("A full table and a flood, one packet in two", head, rows) if rows else ""
+
+
+def targets(summary):
+    rows = [[what, measured, wanted, verdict(good)] for what, measured, wanted, good in judge(summary)]
+    return grid("Targets", ["", "measured", "wanted", ""], rows) if rows else ""
+
+
+def troubles(summary):
+    lines = dict.fromkeys(f"  {record['arm']}, {record['scenario']}: {record.get('error') or 'skipped, ' + record['skipped']}"
+                          for record in summary.troubles)
+    return "\n".join(["Not measured"] + list(lines)) if lines else ""
+
+
+def text(summary, about):
+    head = "\n".join(f"{name:<8} {value}" for name, value in about.items())
+    parts = [head, section(summary, "Nanoseconds a packet, gross: median of the rounds [least-most]", summary.gross),
+             section(summary, "Nanoseconds a packet, net of the null arm of the same round", summary.net),
+             memory(summary), overload(summary), targets(summary), troubles(summary), LIMITS]
+    return "\n\n".join(part for part in parts if part) + "\n"
