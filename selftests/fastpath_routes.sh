@@ -16,18 +16,15 @@
 TESTS=(
 	another_gateway
 	another_interface
-	a_more_specific_route
-	which_is_deleted_again
+	a_more_specific_route_that_comes_and_goes
 	a_rule_for_the_source
 	a_rule_for_a_mark_of_tc
 	a_mark_of_prerouting_takes_the_whole_stack_and_its_route
 	nothing_was_lost
 	no_route_at_all
-	a_black_hole
-	a_black_hole_on_the_way_back
+	a_black_hole_on_either_way
 	a_link_that_goes_down_and_up
 	forwarding_off_and_on
-	forwarding_off_and_on_of_an_interface
 	the_reverse_path_filter_once_routes_are_learned_anew
 	an_xfrm_policy
 )
@@ -46,7 +43,7 @@ leads_to() {
 }
 
 another_gateway() {
-	warm u t
+	warm u t s
 	leads_to eth0
 	is "a stream" "$(agent stream s)" ok
 	works "route" far replace via 192.0.2.3
@@ -58,12 +55,9 @@ another_interface() {
 	leads_to eth1
 }
 
-a_more_specific_route() {
+a_more_specific_route_that_comes_and_goes() {
 	works "route" ip -n "$gw" route add 192.0.9.9/32 via 192.0.2.3
 	leads_to far
-}
-
-which_is_deleted_again() {
 	works "route" ip -n "$gw" route del 192.0.9.9/32
 	leads_to eth1
 }
@@ -113,48 +107,42 @@ no_route_at_all() {
 	leads_to eth0
 }
 
-a_black_hole() {
-	works "route" ip -n "$gw" route add blackhole 192.0.9.9/32
-	unanswered "a black hole" u
-	works "route" ip -n "$gw" route del blackhole 192.0.9.9/32
-	leads_to eth0
-}
-
-a_black_hole_on_the_way_back() {
-	works "route" ip -n "$gw" route add blackhole 10.0.0.2/32
-	unanswered "a black hole" u
-	works "route" ip -n "$gw" route del blackhole 10.0.0.2/32
-	leads_to eth0
+a_black_hole_on_either_way() {
+	local hole
+	for hole in 192.0.9.9/32 10.0.0.2/32; do
+		works "route" ip -n "$gw" route add blackhole "$hole"
+		unanswered "a black hole" u
+		works "route" ip -n "$gw" route del blackhole "$hole"
+		leads_to eth0
+	done
 }
 
 a_link_that_goes_down_and_up() {
 	works "route" far append via 198.51.100.2 metric 9
 	works "link" ip -n "$gw" link set wan0 down
-	leads_to_soon eth1
+	answers_by 198.51.100.1
+	leads_to eth1
 	works "link" ip -n "$gw" link set wan0 up
 	works "route" far replace via 192.0.2.2
 	works "route" far del via 198.51.100.2 metric 9
-	leads_to_soon eth0
+	answers_by 192.0.2.1
+	leads_to eth0
 }
 
-# The server answers by wan0 only, which is down.
-leads_to_soon() {
-	local way=192.0.2.1
-	[[ $1 == eth0 ]] || way=198.51.100.1
-	works "server's route" ip -n "$server" route replace 203.0.113.0/24 via "$way"
-	leads_to "$1"
-}
+answers_by() { works "server's route" ip -n "$server" route replace 203.0.113.0/24 via "$1"; }
 
 # refused_by SETTING: nothing passes while it is 0.
 refused_by() {
 	agent sysctl "$gw" "$1=0" >/dev/null
-	isnt "answer" "$(silent say u)" 203.0.113.10:4000
+	like "answer" "$(silent say u)" '^(timeout|E[A-Z]+)$'
 	agent sysctl "$gw" "$1=1" >/dev/null
 	leads_to eth0
 }
 
-forwarding_off_and_on() { refused_by net.ipv4.ip_forward; }
-forwarding_off_and_on_of_an_interface() { refused_by net.ipv4.conf.lan0.forwarding; }
+forwarding_off_and_on() {
+	refused_by net.ipv4.ip_forward
+	refused_by net.ipv4.conf.lan0.forwarding
+}
 
 # The gateway's way back to 10.9.0.2 does not lead by lan0, which nobody minds but the filter. IP
 # tells nobody that the filter is on: it is asked when routes are learned anew.

@@ -23,6 +23,7 @@ struct kmem_cache;
 void fastnat_shim_buckets_init(void *first, size_t stride, size_t count);
 void fastnat_shim_slots_init(void *first, size_t stride, size_t count);
 void fastnat_shim_making_init(void *first, size_t stride, size_t count);
+void fastnat_shim_lock_prefetch(const spinlock_t *lock);
 void fastnat_shim_lock_bh(spinlock_t *lock);
 void fastnat_shim_lock_second(spinlock_t *lock);
 void fastnat_shim_unlock(spinlock_t *lock);
@@ -119,6 +120,7 @@ void fastnat_shim_route_forward(const struct fastnat_route *route, struct sk_buf
 
 /* ingress.c */
 u64 fastnat_shim_early_swap(u64 hash);
+bool fastnat_shim_early_rest(u64 *hash);
 void fastnat_shim_prefetch(const void *line);
 struct net_device *fastnat_shim_dev_get(struct net *net, const char *name);
 void fastnat_shim_dev_put(struct net_device *dev);

@@ -86,6 +86,13 @@ impl<'a> Request<'a> {
         let claim = self.claim(outside)?;
         let node = self.hook.net.home(claim.port());
         let shard = self.hook.net.shards.get(node).ok_or(Counter::DropMemory)?;
+        let outside = Endpoint {
+            addr: claim.addr(),
+            port: Be16::from_host(claim.port()),
+        };
+        let back = self.tuple.with_src(outside).reverse();
+        shard.prefetch_binding(Side::Outside, back.proto, outside, self.hook.rcu);
+        shard.prefetch_flow(&back, self.hook.rcu);
         let place = self
             .hook
             .net

@@ -43,6 +43,7 @@ fn first(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>) -> Outcome {
     let Some(rules) = rules(hook, packet.tuple.dst_addr) else {
         return Outcome::Elsewhere;
     };
+    hook.net.prefetch(&packet.tuple, hook.rcu);
     if rules.has_destination() {
         let subject = subject::of(hook, skb, &packet.tuple);
         if let Some(entry) = rules.destination(&subject) {

@@ -80,6 +80,7 @@ impl Handler for Net {
         let Some(plain) = Plain::parse(skb.linear()) else {
             return prerouting(hook, skb);
         };
+        self.expect_rest(rcu);
         let entry = self.flow_quickly(&plain.tuple(), rcu);
         if let Some((entry, id)) = entry.and_then(|entry| Some((entry, entry.route()?))) {
             match offload::forward(hook, skb, plain, (entry, id)) {

@@ -60,7 +60,7 @@ impl Plain {
         Some(Self {
             words: [
                 u64::from_le_bytes(get(head, 12)?),
-                u64::from(ports) | u64::from(proto) << 32,
+                u64::from(ports) | (u64::from(proto) << 32),
             ],
             edge,
         })

@@ -18,10 +18,10 @@ pub const fn padded(name: IfName) -> IfName {
     let word = u128::from_le_bytes(name);
     let (low, high) = (word as u64, (word >> 64) as u64);
     let kept = match before_zero(low) {
-        u64::MAX => (before_zero(high) & u64::MAX >> 8) as u128,
+        u64::MAX => (before_zero(high) & (u64::MAX >> 8)) as u128,
         _ => 0,
     };
-    (word & (kept << 64 | before_zero(low) as u128)).to_le_bytes()
+    (word & ((kept << 64) | before_zero(low) as u128)).to_le_bytes()
 }
 
 /// All bits of the bytes before the first that is zero.

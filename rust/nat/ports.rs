@@ -92,6 +92,9 @@ pub const fn class(proto: u8, port: u16) -> PortRange {
 /// The node, of `nodes`, that owns `port`.
 #[inline]
 pub fn home(port: u16, nodes: usize) -> usize {
+    if nodes == 1 {
+        return 0;
+    }
     let chunk = u32::from(port) / CHUNK;
     (chunk as usize).checked_rem(nodes).unwrap_or(0)
 }

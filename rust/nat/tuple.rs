@@ -113,10 +113,10 @@ impl Tuple<V4> {
         let port = |port: Be16| u64::from(u16::from_le_bytes(port.to_bytes()));
         let [a, b, c] = self.pad;
         let rest = u32::from_le_bytes([self.proto, a, b, c]);
-        let ports = port(self.src_port) | port(self.dst_port) << 16;
+        let ports = port(self.src_port) | (port(self.dst_port) << 16);
         [
-            addr(self.src_addr) | addr(self.dst_addr) << 32,
-            ports | u64::from(rest) << 32,
+            addr(self.src_addr) | (addr(self.dst_addr) << 32),
+            ports | (u64::from(rest) << 32),
         ]
     }
 
@@ -180,6 +180,6 @@ impl BindKey<V4> {
         let addr = u64::from(u32::from_le_bytes(self.addr.to_bytes()));
         let port = u64::from(u16::from_le_bytes(self.port.to_bytes()));
         let (proto, side) = (u64::from(self.proto), self.side as u64);
-        [addr | port << 32 | proto << 48 | side << 56]
+        [addr | (port << 32) | (proto << 48) | (side << 56)]
     }
 }

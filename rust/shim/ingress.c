@@ -12,19 +12,45 @@
  * Packets between the fetch of a bucket and that of its first entry: so many
  * that the bucket has come, so few that the list they come in is longer.
  */
-#define FASTNAT_DISTANCE 2
+#define FASTNAT_DISTANCE 3
 
-static DEFINE_PER_CPU(u64[FASTNAT_DISTANCE], fastnat_hashes);
-static DEFINE_PER_CPU(unsigned int, fastnat_turn);
+/* The hashes of packets whose entry has not been fetched, the oldest next. */
+struct fastnat_early {
+	u64 hashes[FASTNAT_DISTANCE];
+	unsigned int next;
+	unsigned int waiting;
+};
 
-/* Remembers the hash of a packet; returns that of one before it. In softirq. */
+static DEFINE_PER_CPU(struct fastnat_early, fastnat_early);
+
+static u64 *fastnat_early_next(struct fastnat_early *early)
+{
+	u64 *next = &early->hashes[early->next];
+
+	early->next = early->next + 1 < FASTNAT_DISTANCE ? early->next + 1 : 0;
+	return next;
+}
+
+/* Remembers the hash of a packet; returns the oldest one. In softirq. */
 u64 fastnat_shim_early_swap(u64 hash)
 {
-	unsigned int turn = __this_cpu_inc_return(fastnat_turn) % FASTNAT_DISTANCE;
-	u64 *place = this_cpu_ptr(&fastnat_hashes[turn]);
+	struct fastnat_early *early = this_cpu_ptr(&fastnat_early);
 
-	swap(*place, hash);
+	early->waiting = FASTNAT_DISTANCE;
+	swap(*fastnat_early_next(early), hash);
 	return hash;
+}
+
+/* The oldest hash, once for each; false if none is left. Bottom halves are off, or it does not matter. */
+bool fastnat_shim_early_rest(u64 *hash)
+{
+	struct fastnat_early *early = raw_cpu_ptr(&fastnat_early);
+
+	if (!early->waiting)
+		return false;
+	early->waiting--;
+	*hash = *fastnat_early_next(early);
+	return true;
 }
 
 void fastnat_shim_prefetch(const void *line)

@@ -5,6 +5,7 @@
 #include <linux/mm.h>
 #include <linux/nodemask.h>
 #include <linux/percpu.h>
+#include <linux/prefetch.h>
 #include <linux/slab.h>
 #include <linux/topology.h>
 
@@ -34,6 +35,11 @@ void fastnat_shim_slots_init(void *first, size_t stride, size_t count)
 void fastnat_shim_making_init(void *first, size_t stride, size_t count)
 {
 	FASTNAT_LOCKS_INIT(first, stride, count);
+}
+
+void fastnat_shim_lock_prefetch(const spinlock_t *lock)
+{
+	prefetchw(lock);
 }
 
 void fastnat_shim_lock_bh(spinlock_t *lock)

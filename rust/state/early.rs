@@ -6,6 +6,7 @@ use super::Net;
 use crate::nat::offload::Devices;
 use crate::sys::ingress::Ingress;
 use core::ffi::c_void;
+use core::sync::atomic::Ordering;
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
@@ -39,6 +40,8 @@ impl Earlies {
                 self.hooks.push(hook, GFP_KERNEL)?;
             }
         }
+        net.is_early
+            .store(!self.hooks.is_empty(), Ordering::Relaxed);
         Ok(())
     }
 }

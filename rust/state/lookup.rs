@@ -67,6 +67,28 @@ impl Net {
         }
     }
 
+    /// What POSTROUTING will look for if nothing translates a packet: memory that is not cached
+    /// comes while the packet is routed.
+    pub(crate) fn prefetch(&self, tuple: &Tuple<V4>, rcu: Rcu<'_>) {
+        let Some(shard) = self.shards.get(self.nodes.here()) else {
+            return;
+        };
+        shard.prefetch_binding(Side::Inside, tuple.proto, tuple.src(), rcu);
+        shard.prefetch_binding(Side::Inside, tuple.proto, tuple.dst(), rcu);
+        shard.prefetch_flow(&tuple.reverse(), rcu);
+    }
+
+    /// The flows that were announced by [`Net::expect`] are looked up now.
+    #[inline]
+    pub(crate) fn expect_rest(&self, rcu: Rcu<'_>) {
+        if !self.is_early.load(Ordering::Relaxed) {
+            return;
+        }
+        if let Some(shard) = self.shards.get(self.nodes.here()) {
+            shard.expect_rest(rcu);
+        }
+    }
+
     #[cold]
     fn remote_flow<'a>(
         &'a self,

@@ -24,7 +24,7 @@ use crate::table::ports::PortMaps;
 use crate::table::routes::Routes;
 use crate::table::shard::{Count, Place, Shard};
 use crate::table::Watch;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use kernel::prelude::*;
 use kernel::sync::{new_mutex, Arc, Mutex};
 
@@ -55,6 +55,8 @@ pub(crate) struct Net {
     pub(crate) stats: Arc<Stats>,
     /// Who is told what happens.
     pub(crate) events: Arc<Events>,
+    /// Are packets of some device looked up early?
+    pub(crate) is_early: AtomicBool,
     /// Whose packets are looked up early.
     #[pin]
     pub(crate) early: Mutex<Earlies>,
@@ -115,6 +117,7 @@ impl Net {
                 settings,
                 stats,
                 events,
+                is_early: AtomicBool::new(false),
                 early <- new_mutex!(Earlies::new(), "fastnat_early"),
                 control <- new_mutex!(Control::new(), "fastnat_control"),
             }),

@@ -116,6 +116,14 @@ pub(crate) fn swap(hash: u64) -> u64 {
     unsafe { ffi::fastnat_shim_early_swap(hash) }
 }
 
+/// The hashes that [`swap`] has not returned, each once, on this CPU.
+#[inline]
+pub(crate) fn rest() -> Option<u64> {
+    let mut hash = 0;
+    // SAFETY: The hash is written, if at all, before the call returns.
+    unsafe { ffi::fastnat_shim_early_rest(&mut hash) }.then_some(hash)
+}
+
 /// Fetches a cache line, of whatever is there.
 #[inline]
 pub(crate) fn prefetch<T>(line: *const T) {

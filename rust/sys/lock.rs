@@ -49,6 +49,13 @@ impl BhLock {
         }
     }
 
+    /// The cache line of the lock will be written soon.
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        // SAFETY: Any address will do.
+        unsafe { ffi::fastnat_shim_lock_prefetch(self.0.get()) };
+    }
+
     /// Takes the lock, bottom halves off.
     #[inline]
     pub(crate) fn lock(&self) -> BhGuard<'_> {

@@ -131,8 +131,11 @@ pub(crate) struct NewFlow<'a, A: Family> {
 }
 
 impl<A: Family> NewFlow<'_, A> {
-    /// The flow, for the tables of a node.
-    pub(super) fn build(self, node: i32) -> Flow<A> {
+    /// The flow, for the tables of a node; it gets the binding.
+    #[inline]
+    pub(super) fn build(&mut self, node: i32) -> Flow<A> {
+        // Ahead of all that the call would push out of registers.
+        let owner = self.owner.clone();
         let (to, back) = match self.half {
             Half::Src => (self.orig.with_src(self.to), Half::Dst),
             Half::Dst => (self.orig.with_dst(self.to), Half::Src),
@@ -158,8 +161,8 @@ impl<A: Family> NewFlow<'_, A> {
                 entry(self.orig, to, Direction::Orig, self.half),
                 entry(to.reverse(), self.orig.reverse(), Direction::Reply, back),
             ],
-            owner: self.owner.clone(),
-            binding: ManuallyDrop::new(self.binding),
+            owner,
+            binding: ManuallyDrop::new(self.binding.take()),
             timer: Timer::new(),
             until: self.until.unwrap_or(Deadline(0)),
             leased: self.until.is_some(),

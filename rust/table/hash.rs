@@ -183,6 +183,12 @@ impl<E: Entry> Table<E> {
         array.next()?.bucket(key).find(key, rcu, &wanted)
     }
 
+    /// The bucket of this key will be looked into soon.
+    #[inline]
+    pub(crate) fn prefetch(&self, key: &E::Key, rcu: Rcu<'_>) {
+        self.current(rcu).bucket(key).lock.prefetch();
+    }
+
     /// The first entry with this key, unless the table is being resized, or has just been: then it
     /// may be missed.
     #[inline(always)]
@@ -198,6 +204,14 @@ impl<E: Entry> Table<E> {
         let hash = array.hash(key);
         ingress::prefetch(array.at(hash));
         ingress::prefetch(array.at(ingress::swap(hash)).first());
+    }
+
+    /// The keys that were announced are looked up now: fetches the first entries of the last.
+    #[inline]
+    pub(crate) fn expect_rest(&self, rcu: Rcu<'_>) {
+        while let Some(hash) = ingress::rest() {
+            ingress::prefetch(self.current(rcu).at(hash).first());
+        }
     }
 
     /// Calls `visit` with every entry of the next bucket; false if there was none left. Every

@@ -185,6 +185,12 @@ impl<A: Family> Shard<A> {
         self.flows.expect(tuple, rcu);
     }
 
+    /// The flows that were announced are looked up now; see [`Table::expect_rest`].
+    #[inline]
+    pub(crate) fn expect_rest(&self, rcu: Rcu<'_>) {
+        self.flows.expect_rest(rcu);
+    }
+
     /// The live binding of an endpoint on `side` that `wanted` accepts.
     #[inline]
     pub(crate) fn binding<'a>(
@@ -201,6 +207,16 @@ impl<A: Family> Shard<A> {
             binding.is_live() && wanted(binding)
         };
         Some(self.bindings.find(&key, rcu, wanted)?.binding())
+    }
+
+    /// The flow of this tuple will be looked for soon, or made.
+    pub(crate) fn prefetch_flow(&self, tuple: &Tuple<A>, rcu: Rcu<'_>) {
+        self.flows.prefetch(tuple, rcu);
+    }
+
+    /// The binding of this endpoint will be looked for soon, or made.
+    pub(crate) fn prefetch_binding(&self, side: Side, proto: u8, end: Endpoint<A>, rcu: Rcu<'_>) {
+        self.bindings.prefetch(&binding::key(side, proto, end), rcu);
     }
 
     /// Calls `visit` with the flows whose first direction lies in the next bucket; see
@@ -287,7 +303,7 @@ impl<A: Family> Shard<A> {
     /// Makes a flow, to be looked at when `deadline` has passed.
     pub(crate) fn add_flow<'a>(
         &'a self,
-        new: NewFlow<'_, A>,
+        mut new: NewFlow<'_, A>,
         deadline: Deadline,
         place: Place<'_>,
         rcu: Rcu<'a>,

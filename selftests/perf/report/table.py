@@ -45,7 +45,7 @@ def overload(summary):
     for arm in summary.arms:
         part = lost(summary, arm)
         sent, got = (summary.field("overload after", arm, what) for what in ("sent", "received"))
-        if part is not None and sent:
+        if part is not None and sent and arm != "null":
             flood, offered = (summary.field("overload flood", arm, what) for what in ("received", "sent"))
             rows.append([arm, f"{part:.0%}", f"{flood / offered:.0%}", f"{got / sent:.0%}"])
     head = ["", "throughput lost", "forwarded of all", "established flows alive after"]
@@ -58,8 +58,10 @@ def targets(summary):
 
 
 def troubles(summary):
-    lines = dict.fromkeys(f"  {record['arm']}, {record['scenario']}: {record.get('error') or 'skipped, ' + record['skipped']}"
-                          for record in summary.troubles)
+    lines = {}
+    for record in summary.troubles:
+        why = record.get("error", "").splitlines() or ["skipped, " + record.get("skipped", "")]
+        lines[f"  {record['arm']}, {record['scenario']}: {why[0]}"] = None
     return "\n".join(["Not measured"] + list(lines)) if lines else ""
 
 

@@ -89,6 +89,9 @@ impl BhLock {
         schedule::point();
     }
 
+    #[allow(dead_code)] // what only other files of the module use
+    pub(crate) fn prefetch(&self) {}
+
     pub(crate) fn lock(&self) -> BhGuard<'_> {
         self.take(false);
         BhGuard(self, PhantomData)
