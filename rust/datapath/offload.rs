@@ -42,8 +42,10 @@ pub(super) fn forward<'a>(
     plain: Plain,
     (entry, id): (&FlowEntry<V4>, RouteId),
 ) -> Result<&'a Route, Counter> {
-    let route = hook.net.routes.get(id, hook.rcu);
-    let route = route.ok_or(Counter::SlowRoute)?;
+    let Some(route) = hook.net.routes.get(id, hook.rcu) else {
+        entry.forget_route();
+        return Err(Counter::SlowRoute);
+    };
     // The firewall sees connections begin and end.
     if plain.edge != Edge::None {
         return Err(Counter::SlowHeader);

@@ -85,7 +85,6 @@ pub(crate) struct NewBinding<'a, A: Family> {
 impl<A: Family> Binding<A> {
     /// A binding with one holder, in no table yet, and the outside port it has to free.
     pub(super) fn new(new: NewBinding<'_, A>, home: &Shard<A>) -> Self {
-        let owner = new.owner.clone();
         let outside = Endpoint {
             addr: new.outside.addr(),
             port: Be16::from_host(new.outside.port()),
@@ -100,7 +99,7 @@ impl<A: Family> Binding<A> {
             realm: new.realm,
             holders: AtomicU32::new(1),
             until: new.until,
-            owner,
+            owner: new.owner.clone(),
             home,
             ports: new.outside.keep(),
             lease: AtomicPtr::new(ptr::null_mut()),

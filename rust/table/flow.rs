@@ -134,8 +134,6 @@ impl<A: Family> NewFlow<'_, A> {
     /// The flow, for the tables of a node; it gets the binding.
     #[inline]
     pub(super) fn build(&mut self, node: i32) -> Flow<A> {
-        // Ahead of all that the call would push out of registers.
-        let owner = self.owner.clone();
         let (to, back) = match self.half {
             Half::Src => (self.orig.with_src(self.to), Half::Dst),
             Half::Dst => (self.orig.with_dst(self.to), Half::Src),
@@ -161,7 +159,7 @@ impl<A: Family> NewFlow<'_, A> {
                 entry(self.orig, to, Direction::Orig, self.half),
                 entry(to.reverse(), self.orig.reverse(), Direction::Reply, back),
             ],
-            owner,
+            owner: self.owner.clone(),
             binding: ManuallyDrop::new(self.binding.take()),
             timer: Timer::new(),
             until: self.until.unwrap_or(Deadline(0)),
@@ -234,6 +232,12 @@ impl<A: Family> FlowEntry<A> {
     /// From now on packets of this direction may go by this route.
     pub(crate) fn set_route(&self, id: RouteId) {
         self.route.store(id.0, Ordering::Relaxed);
+    }
+
+    /// Until it learns another one, packets of this direction take the whole stack.
+    #[cold]
+    pub(crate) fn forget_route(&self) {
+        self.route.store(0, Ordering::Relaxed);
     }
 
     /// A packet of this direction has passed the whole stack; have as many as `enough`?
