@@ -24,7 +24,7 @@ class Meddler:
         self.gateway, self.steady, self.dice = Gateway(spec), steady, random.Random()
         self.half, self.nodes, self.said = [], None, {}
         self.things = [self.policy_add, self.policy_add, self.policy_del, self.policy_del, self.pool_add, self.pool_del,
-                       self.flush_policy, self.buckets, self.automatic, self.timeouts, self.modes,
+                       self.flush_policy, self.buckets, self.automatic, self.timeouts, self.modes, self.offload,
                        self.binding_add, self.binding_add, self.binding_del, self.read, self.read, self.read_half] * 4
         # Seldom, or there would hardly be any flows.
         self.things += [self.flush_proto, self.limits, self.address]
@@ -106,6 +106,12 @@ class Meddler:
         if not self.steady or self.nodes == 1:
             values["numa"] = self.dice.choice(["home", "local"])
         self.ask("config-set", values)
+
+    def offload(self):
+        """The fast path on and off, and the early lookup on devices that are there and one that is not."""
+        devices = self.dice.sample(["lan0", "wan0", "none0"], self.dice.randrange(4))
+        self.ask("config-set", {"offload": self.dice.choice(["off", "on", "on"]), "offload-after": self.dice.choice([1, 3]),
+                                "early-devices": {"name": devices}})
 
     def binding_add(self):
         dice = self.dice
@@ -288,7 +294,7 @@ def one_namespace(spec):
         quietly(sock.sendto, b"x", (SERVERS[0], 1000 + port))
     values = {"policy": 1, "proto": 17, "inside-addr": "10.0.0.9", "inside-port": 9, "outside-addr": "192.0.2.1"}
     gateway.ask("binding-add", values | ({"lifetime": 1} if dice.randrange(2) else {}), {"ENOENT"})
-    gateway.ask("config-set", {"buckets": dice.choice([1, 1024, 16384])})
+    gateway.ask("config-set", {"buckets": dice.choice([1, 1024, 16384]), "offload": "on", "early-devices": {"name": ["wan0"]}})
     if how == 1:
         gateway.half("flow-get")
     elif how == 2:
