@@ -12,7 +12,7 @@ CACHE_DIR := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fastnat
 export KDIR KERNEL_RELEASE LLVM CLIPPY C W V JOBS TESTS FASTNAT_MIRROR
 .NOTPARALLEL:
 
-.PHONY: help all module tools demo test test-unit test-vm test-debug bench check install clean distclean
+.PHONY: help all module tools demo test test-unit test-vm test-perf test-debug bench check install clean distclean
 
 all: module tools ## Build the module and the command-line tool (the default)
 
@@ -25,14 +25,17 @@ tools: ## Build the command-line tool
 demo: module tools ## A guided tour in a VM
 	@selftests/vm/run -- selftests/demo.sh
 
-test: ## All tests: unit tests on the host, selftests in a VM
-	@$(RIG)/test.sh unit vm
+test: ## All tests: unit tests on the host, selftests in a VM, instructions and bytes of packets
+	@$(RIG)/test.sh unit vm perf
 
 test-unit: ## The unit tests alone
 	@$(RIG)/test.sh unit
 
 test-vm: ## The selftests alone; TESTS="snat dnat" selects some
 	@$(RIG)/test.sh vm
+
+test-perf: ## Instructions per packet against their budget, and packets against a reference
+	@$(RIG)/test.sh perf
 
 test-debug: ## The selftests on two debug kernels; KERNELS="uml x86", TESTS as above
 	@$(RIG)/test.sh $(or $(KERNELS),uml x86)

@@ -59,6 +59,16 @@ class Maker:
         members += [member for member in members if member.multi for _ in range(self.dice.choice([0, 0, 1, 2, 15]))]
         return b"".join(self.attribute(member) for member in members)
 
+    def one_of(self, attribute):
+        """An object such as was accepted alone; without its key, since that is taken."""
+        kind = self.kinds.get(self.spec.parents.get(attribute.inside))
+        if not kind or self.dice.often(20):
+            return b""
+        items = [(member, value) for member, value in self.accepted(kind.add, "do") or [] if member.name not in kind.key]
+        if self.dice.often(15):
+            self.alter(items, [self.spec.attribute(kind.name, name) for name in kind.add.request["do"]], self.state)
+        return self.body(kind.add, items)[4:]
+
     def value(self, attribute, state=None):
         known, seen = self.known(attribute, state), self.spec.seen.get(attribute.like)
         if known and self.dice.often(80):
@@ -70,7 +80,7 @@ class Maker:
         if attribute.type == "string":
             return self.text(attribute)
         if attribute.type == "nest":
-            return self.inside(attribute)
+            return self.one_of(attribute) or self.inside(attribute)
         if attribute.type == "flag":
             return b""
         if attribute.exact == 4:
@@ -80,7 +90,7 @@ class Maker:
     def known(self, attribute, state):
         """The keys of the objects that an attribute refers to by its name."""
         kind = self.kinds.get(attribute.name)
-        if not state or not kind or len(kind.key) != 1:
+        if not state or not kind or attribute.type == "nest" or len(kind.key) != 1:
             return []
         pack = attribute.pack if attribute.type in NUMBERS else lambda text: text.encode("latin-1") + b"\0"
         return [pack(key[0]) for key in state[kind.name]]
@@ -129,7 +139,9 @@ class Maker:
         full = {name for name, objects in state.items() if name in self.kinds and len(objects) >= self.most}
         for op, mode in self.modes:
             kind = self.kinds.get(op.space)
-            if kind and op is kind.add:
+            if self.spec.several(op)[0] in full:
+                weights.append(0)
+            elif kind and op is kind.add:
                 weights.append(1 if op.space in full else 6)
             elif kind and op is kind.delete:
                 weights.append(6 if op.space in full else 2)

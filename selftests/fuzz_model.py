@@ -131,6 +131,9 @@ class Model:
         kind = self.kinds.get(op.space)
         if kind and op in (kind.add, kind.delete):
             return op, values, *self.sense(state, kind, op, values)
+        name, several = self.spec.several(op)
+        if name:
+            return op, values, self.all_sense(state, self.kinds[name], values.get(several.name, [])), False
         limited = any(self.spec.attribute(op.space, name).limited for name in values)
         return op, values, None, not any(op.request[mode]) or op.verb == "set" and not limited
 
@@ -149,6 +152,25 @@ class Model:
                 return f"it refers to a {name} that is not", False
         return None, False
 
+    def all_sense(self, state, kind, objects):
+        keys = [key for key in map(kind.key_of, objects) if None not in key]
+        if not objects or len(set(keys)) < len(keys):
+            return "no object, or two of one key"
+        return next((wrong for wrong, _ in (self.sense(state, kind, kind.add, values) for values in objects) if wrong), None)
+
+    def all_added(self, before, after, want, kind, objects, answer):
+        """The reply has their keys, in the order of the request."""
+        new = after[kind.name].keys() - before[kind.name].keys()
+        if len(new) != len(objects):
+            raise Violation(f"accepted {len(objects)}, but {len(new)} objects are new: {sorted(new, key=str)}")
+        want[kind.name].update({key: after[kind.name][key] for key in new})
+        for _, entry in answer.entries if answer else []:
+            keys = [(key,) for key in entry[kind.key[0]]]
+            if set(keys) != new or len(keys) != len(new):
+                raise Violation(f"the reply says {keys}, the list {new}")
+            for key, values in zip(keys, objects):
+                self.agree(kind.name, kind.shown, values, after[kind.name][key])
+
     def after(self, before, after, op, values, answer):
         """Raises a Violation if an accepted request had another effect than it said."""
         kind, want = self.kinds.get(op.space), {name: dict(objects) for name, objects in before.items()}
@@ -162,6 +184,9 @@ class Model:
             for _, entry in answer.entries if answer else []:
                 if any(entry[name] != found.get(name) for name in entry):
                     raise Violation(f"the reply says {entry}, the list {found}")
+        elif self.spec.several(op)[0]:
+            name, several = self.spec.several(op)
+            self.all_added(before, after, want, self.kinds[name], values[several.name], answer)
         elif kind and op is kind.delete:
             key = kind.key_of(values)
             want[kind.name].pop(key, None)

@@ -163,7 +163,7 @@ class Alone(Player):
             return False
         op, values, wrong, _ = self.model.judge(self.state, flags, body)
         # Another message of the datagram may have made right what is wrong of the state as it is now.
-        return op is not None and values is not None and (not wrong or op.space in self.model.kinds)
+        return op is not None and values is not None and (not wrong or op.space in self.model.kinds or self.spec.several(op)[0])
 
     def check(self, before, flags, body, answer):
         op, values, wrong, right = self.model.judge(before, flags, body)

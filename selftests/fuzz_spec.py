@@ -105,10 +105,15 @@ class Spec:
                 self.constants[entry["name"]] = entry["value"]
             elif entry["type"] == "enum":
                 self.enums[entry["name"]] = self.enum(entry)
-        self.sets = {}
+        self.sets, self.parents = {}, {}
         for space in tree["attribute-sets"]:
+            name, parent = space["name"], space.get("subset-of")
+            if parent:
+                self.parents[name] = parent
+                some = {entry["name"] for entry in space["attributes"]}
+                self.sets[name] = {number: member for number, member in self.sets[parent].items() if member.name in some}
+                continue
             numbered = self.numbered(space["attributes"])
-            name = space["name"]
             self.sets[name] = {number: Attribute(name, number, entry, self) for number, entry in numbered}
         self.ops = [Operation(number, entry) for number, entry in self.numbered(tree["operations"]["list"])]
         self.op = {op.name: op for op in self.ops}
@@ -139,6 +144,14 @@ class Spec:
     def constant(self, value):
         limits = {f"{name}-max": (1 << 8 * size) - 1 for name, (size, signed) in NUMBERS.items() if not signed}
         return {**limits, **self.constants}.get(value, value)
+
+    def several(self, op):
+        """(kind, attribute): an operation may take many objects of a kind, each as its -add takes one."""
+        for name in op.request.get("do", []):
+            attribute = self.attribute(op.space, name)
+            if op.verb == "add" and attribute.multi and attribute.inside in self.parents:
+                return self.parents[attribute.inside], attribute
+        return None, None
 
     def attribute(self, space, name):
         return next(attribute for attribute in self.sets[space].values() if attribute.name == name)

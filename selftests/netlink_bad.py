@@ -29,8 +29,9 @@ SETS = {
     "config": ("max-flows max-bindings timeout-tcp timeout-udp timeout-icmp conntrack buckets timeout-tcp-transitory numa "
                "events offload offload-after offload-exempt-mark offload-exempt-mask offload-exempt-devices early-devices").split(),
     "devices": ["name"],
+    "policies": "policy id".split(),
 }
-CMD = {name: number for number, name in enumerate(OPS, 1)}
+CMD = {name: number for number, name in enumerate(OPS, 1)} | {"policies-add": 22}
 SNAT, MASQUERADE, DNAT, NO_SNAT, NO_DNAT = range(5)
 
 
@@ -91,6 +92,10 @@ def devices(*names, key="offload-exempt-devices"):
 
 def early(*names):
     return devices(*names, key="early-devices")
+
+
+def policies(*bodies, flag=NESTED):
+    return b"".join(nest("policies", "policy", body, flag) for body in bodies)
 
 
 class Genl:
@@ -242,6 +247,23 @@ REFUSED = {
         ("delete the unknown", "policy-del", policy(id=u32(4711)), WANT_MESSAGE),
         ("delete two unknown", "policy-del", policy(id=[u32(4711), u32(4712)]), ANY),
     ],
+    "several policies of which one is bad": [
+        ("none at all", "policies-add", b"", WANT_MESSAGE),
+        ("an empty one", "policies-add", policies(policy(**GOOD), b""), WANT_MESSAGE),
+        ("the last has no pool", "policies-add", policies(policy(**GOOD), policy(**GOOD), policy(action=u32(SNAT))), WANT_MESSAGE),
+        ("the first names an unknown pool", "policies-add", policies(policy(action=u32(SNAT), pool=name("nosuch")), policy(**GOOD)), WANT_MESSAGE),
+        ("an id is taken", "policies-add", policies(policy(**GOOD), policy(**GOOD, id=u32(11))), WANT_MESSAGE),
+        ("two have one id", "policies-add", policies(policy(**GOOD, id=u32(900)), policy(**GOOD), policy(**GOOD, id=u32(900))), WANT_MESSAGE),
+        ("id 0", "policies-add", policies(policy(**GOOD, id=u32(0))), WANT_MESSAGE),
+        ("a priority twice", "policies-add", policies(policy(**GOOD), policy(**GOOD, priority=[u32(1), u32(2)])), WANT_MESSAGE),
+        ("a read-only attribute", "policies-add", policies(policy(**GOOD), policy(**GOOD, hits=bytes(8))), WANT_MESSAGE),
+        ("an unknown attribute", "policies-add", policies(policy(**GOOD), policy(**GOOD) + attr(99, u32(1))), WANT_MESSAGE),
+        ("an id outside", "policies-add", policies(policy(**GOOD)) + make("policies", id=u32(900)), WANT_MESSAGE),
+        ("a policy outside", "policies-add", policy(**GOOD), ANY),
+        ("not marked as nests", "policies-add", policies(policy(**GOOD), flag=0), ANY),
+        ("garbage", "policies-add", policies(policy(**GOOD), b"\xff" * 24), ANY),
+        ("more than there may be", "policies-add", policies(*[policy(**GOOD)] * 2049), WANT_MESSAGE),
+    ],
     "pools and settings that make no sense": [
         ("no name", "pool-add", ONE, WANT_MESSAGE),
         ("name taken", "pool-add", pool(name=name("used")) + ONE, WANT_MESSAGE),
@@ -344,6 +366,7 @@ def in_child(prepare):
                 ("policy-add", policy(**GOOD), REQUEST | ACK), ("policy-del", policy(id=u32(11)), REQUEST | ACK),
                 ("pool-add", pool(name=name("p")) + ONE, REQUEST | ACK), ("pool-del", pool(name=name("used")), REQUEST | ACK),
                 ("config-set", config(timeout_udp=u32(5)), REQUEST | ACK), ("flow-flush", b"", REQUEST | ACK),
+                ("policies-add", policies(policy(**GOOD)), REQUEST | ACK),
                 ("config-get", b"", REQUEST | ACK), ("stats-get", b"", REQUEST | ACK),
                 ("policy-get", b"", REQUEST | DUMP), ("flow-get", b"", REQUEST | DUMP),
                 ("binding-get", b"", REQUEST | DUMP), ("pool-get", b"", REQUEST | DUMP))]

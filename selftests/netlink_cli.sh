@@ -16,6 +16,9 @@ TESTS=(
 	lists_of_devices_are_replaced
 	every_listing_is_json_on_demand
 	a_policy_may_be_made_from_within_the_namespace
+	policies_are_loaded_from_a_file
+	a_bad_line_keeps_the_file_out
+	a_refused_line_is_named
 	refusals_exit_1_and_say_why
 	nothing_changed_by_them
 	wrong_usage_exits_2
@@ -133,6 +136,60 @@ a_policy_may_be_made_from_within_the_namespace() {
 	works "add" ip netns exec "$gw" "$FASTNAT" policy add masquerade --out wan0 --id 50
 	is "listed" "$(fn --json policy list | jq -c 'map(.id)')" '[50]'
 	works "del" ip netns exec "$gw" "$FASTNAT" policy del 50
+}
+
+policies_are_loaded_from_a_file() {
+	cat >"$TMP/file" <<-END
+		# Some policies.
+
+		masquerade --out wan0 --src 10.0.0.0/24 --priority 7
+		  no-snat --dst 10.0.0.0/8 --priority 5 --id 71	# not inside
+		snat --pool out --priority 6 --tcp-fin
+	END
+	cli 0 policy load "$TMP/file"
+	is "printed" "$(cat "$TMP/out")" "3 policies added"
+	is "listed" "$(fn --json policy list | jq -c 'map([.priority, .action])')" '[[5,"no-snat"],[6,"snat"],[7,"masquerade"]]'
+	is "the given id" "$(fn --json policy list | jq '.[0].id')" 71
+	is "users of the pool" "$(fn --json pool list | jq '.[] | select(.name == "out").policies')" 1
+	status 0 "$FASTNAT" --json --netns "$gw" policy load - <<<'masquerade'
+	is "as JSON" "$(jq -c 'map_values(length)' "$TMP/out")" '{"id":1}'
+	# shellcheck disable=SC2046 # words
+	cli 0 policy del $(fn --json policy list | jq '.[].id')
+	cli 0 policy load /dev/null
+	is "of an empty file" "$(cat "$TMP/out")" "0 policies added"
+}
+
+# no_load CODE WORDS: what is in the file is refused, and nothing of it is there.
+no_load() {
+	cli "$1" policy load "$TMP/file"
+	like "says" "$(cat "$TMP/err")" "$2"
+	is "policies" "$(fn --json policy list | jq length)" 0
+}
+
+a_bad_line_keeps_the_file_out() {
+	printf 'masquerade\n\nmasquerade --src 10.0.0.0/33\n' >"$TMP/file"
+	no_load 2 "$TMP/file:3: .*--src.*prefix length"
+	printf 'masquerade\nsnat\n' >"$TMP/file"
+	no_load 2 "$TMP/file:2: .*--pool"
+	cli 1 policy load "$TMP/nosuch"
+	like "says" "$(cat "$TMP/err")" "cannot read $TMP/nosuch"
+}
+
+a_refused_line_is_named() {
+	printf 'masquerade\n# all\nsnat --pool nosuch\nmasquerade\n' >"$TMP/file"
+	no_load 1 "$TMP/file:3: there is no such pool.*policy.pool.*; nothing was added"
+	printf 'masquerade --id 5\nmasquerade\nmasquerade --id 5\n' >"$TMP/file"
+	no_load 1 "$TMP/file:3: .*policy.id"
+	printf 'masquerade\nmasquerade --sport 5\n' >"$TMP/file"
+	no_load 1 "$TMP/file:2: ports need a protocol.*policy.src-port-min"
+	# Of 3000 lines the first 2048 are one request.
+	{ yes masquerade | head -n 2500; echo "snat --pool nosuch"; } >"$TMP/file"
+	cli 1 policy load "$TMP/file"
+	like "says" "$(cat "$TMP/err")" "$TMP/file:2501: .*; 2048 policies were added before"
+	is "policies" "$(fn --json policy list | jq length)" 2048
+	ip netns del "$gw"
+	ip netns add "$gw"
+	configure pool add out --range 203.0.113.1
 }
 
 state() { fn --json policy list; fn --json pool list; fn --json config show; }

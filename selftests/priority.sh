@@ -22,6 +22,7 @@ TESTS=(
 	an_input_interface_distinguishes
 	no_snat_exempts_a_destination
 	many_policies_do_not_disturb
+	so_many_are_loaded_in_seconds
 )
 
 A='^203\.0\.113\.10:' B='^203\.0\.113\.20:'
@@ -119,6 +120,38 @@ many_policies_do_not_disturb() {
 	configure policy add snat --pool b --src 10.0.0.0/8 --priority 500
 	like "server saw" "$(ask udp "$client" - 192.0.2.2:53)" "$B"
 	is "policies" "$(fn --json policy list | jq length)" 21
+}
+
+# others PRIORITY: 10,000 lines of policies that no packet here matches.
+others() {
+	awk -v priority="$1" 'BEGIN {
+		for (i = 0; i < 5000; i++) {
+			address = (64 + priority) "." int(i / 250) "." i % 250
+			print "snat --pool a --src 10." address, "--priority", priority
+			print "snat --pool a --dst 10." address, "--proto udp --dport 53 --priority", priority
+		}
+	}'
+}
+
+# The last: these policies go with the namespace.
+so_many_are_loaded_in_seconds() {
+	local begun=$SECONDS
+	two_pools
+	{
+		others 20
+		echo "snat --pool b --src 10.0.0.2 --priority 20"
+		echo "snat --pool a --src 10.0.0.0/24 --priority 20"
+		others 10
+	} >"$TMP/policies"
+	works "load" fn policy load "$TMP/policies"
+	note "$((SECONDS - begun)) s"
+	((SECONDS - begun <= 60 * SLOW)) || fail "too slow"
+	like "of one priority, the line that came first" "$(ask udp "$client" - 192.0.2.2:53)" "$B"
+	is "policies" "$(fn --json policy list | jq length)" 20002
+	is "in their order" "$(fn --json policy list | jq 'map([.priority, .id]) | . == sort')" true
+	is "ids" "$(fn --json policy list | jq 'map(.id) | unique | length')" 20002
+	works "one before all" fn policy add snat --pool a --priority 1
+	like "that decides" "$(ask udp "$client" - 192.0.2.2:53)" "$A"
 }
 
 gateway_topology

@@ -23,7 +23,9 @@ class Spec:
             tree = yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         self.name = tree["name"]
         self.enums = {entry["name"]: [item["name"] for item in entry["entries"]] for entry in tree["definitions"] if entry["type"] == "enum"}
-        self.sets = {entry["name"]: dict(enumerate(entry["attributes"], 1)) for entry in tree["attribute-sets"]}
+        spaces = {entry["name"]: entry for entry in tree["attribute-sets"]}
+        # A subset has the numbers of the set that it is of, and here all of its attributes.
+        self.sets = {name: dict(enumerate(spaces[entry.get("subset-of", name)]["attributes"], 1)) for name, entry in spaces.items()}
         self.ops = {op["name"]: (number, op["attribute-set"], op.get("mcgrp")) for number, op in enumerate(tree["operations"]["list"], 1)}
         self.commands = {number: (name, space, group) for name, (number, space, group) in self.ops.items()}
 

@@ -55,6 +55,22 @@ def policies():
             and check("counts", subset(listed[0], {"flows": 0, "hits": 0}), {"flows": 0, "hits": 0}))
 
 
+def several():
+    given = [{"action": "no-snat", "id": 500, "priority": 7}, {"action": "masquerade", "out-iface": "wan9", "priority": 6},
+             {"action": "snat", "pool": "out", "dst-addr": "192.0.2.77", "priority": 8}]
+    ids = ynl.do("policies-add", {"policy": given})["id"]
+    listed = {policy["id"]: policy for policy in ynl.dump("policy-get", {})}
+    good = (check("ids", (len(set(ids)), ids[0]), (3, 500))
+            and check("policies", [subset(listed[id], policy) for id, policy in zip(ids, given)], given)
+            and refused("policies-add", {"policy": [{"action": "masquerade"}, {"action": "masquerade", "id": 500}]})
+            and refused("policies-add", {})
+            and check("one", len(ynl.do("policies-add", {"policy": given[1:2]})["id"]), 1))
+    for policy in ynl.dump("policy-get", {}):
+        if policy["id"] not in listed or policy["id"] in ids:
+            ynl.do("policy-del", {"id": policy["id"]})
+    return good
+
+
 def flows():
     subprocess.run(["nsenter", f"--net=/run/netns/{CLIENT}", "ping", "-qc1", "-W5", SERVER],
                    check=True, stdout=subprocess.DEVNULL)
@@ -127,7 +143,7 @@ def delete():
     return check("left", [ynl.dump("policy-get", {}), ynl.dump("pool-get", {})], [[], []])
 
 
-TESTS = [pools, policies, flows, bindings, stats, settings, refusals, flush, delete]
+TESTS = [pools, policies, several, flows, bindings, stats, settings, refusals, flush, delete]
 print("KTAP version 1")
 print(f"1..{len(TESTS)}")
 for number, test in enumerate(TESTS, 1):

@@ -158,7 +158,7 @@ void fastnat_shim_work_wake(struct delayed_work *work);
 int fastnat_shim_genl_register(void);
 void fastnat_shim_genl_unregister(void);
 bool fastnat_shim_host_admin(void);
-struct sk_buff *fastnat_shim_reply_new(const struct genl_info *info, void **head);
+struct sk_buff *fastnat_shim_reply_new(const struct genl_info *info, size_t room, void **head);
 int fastnat_shim_reply_send(struct sk_buff *skb, void *head, struct genl_info *info);
 void fastnat_shim_reply_free(struct sk_buff *skb);
 void *fastnat_shim_dump_begin(struct sk_buff *skb, struct netlink_callback *cb);

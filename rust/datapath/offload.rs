@@ -19,6 +19,7 @@ use crate::sys::route::{Route, Unfit};
 use crate::sys::skb::Skb;
 use crate::sys::time;
 use crate::table::flow::{Direction, FlowEntry};
+use crate::table::hash::Entry;
 use crate::table::routes::RouteId;
 
 impl From<Unfit> for Counter {
@@ -50,7 +51,11 @@ pub(super) fn forward<'a>(
     if plain.edge != Edge::None {
         return Err(Counter::SlowHeader);
     }
-    route.fit(skb, hook.context)?;
+    route.fit(skb, hook.context).inspect_err(|unfit| {
+        if *unfit == Unfit::Route {
+            entry.forget_route();
+        }
+    })?;
     let csum = skb.checksum();
     let bytes = skb.writable(plain.end()).ok_or(Counter::SlowPacket)?;
     let new = (entry.half(), entry.new_end());
@@ -69,8 +74,7 @@ pub(super) fn learn(hook: &Hook<'_>, skb: &Skb, entry: &FlowEntry<V4>) {
     let Some(rules) = hook.net.offload.get(hook.rcu) else {
         return;
     };
-    let flow = entry.flow();
-    if rules.wanted(flow.owner().offload).is_none() {
+    if !rules.wants(entry.offload()) {
         return;
     }
     let known = entry.route();
@@ -85,7 +89,7 @@ fn learn_anew(hook: &Hook<'_>, skb: &Skb, entry: &FlowEntry<V4>, rules: &Offload
     let (Some(input), Some(output)) = (hook.context.input(), hook.context.output()) else {
         return;
     };
-    if entry.is_local() || flow.tuple().proto == ICMP {
+    if entry.is_local() || flow.tuple().proto == ICMP || is_from_elsewhere(hook, entry) {
         return;
     }
     let after = rules.may(flow.owner(), skb.mark(), &input.name(), &output.name());
@@ -96,6 +100,13 @@ fn learn_anew(hook: &Hook<'_>, skb: &Skb, entry: &FlowEntry<V4>, rules: &Offload
     if let Some(id) = route.and_then(|route| hook.net.routes.keep(route, hook.rcu)) {
         entry.set_route(id);
     }
+}
+
+/// Did PREROUTING translate the destination of packets whose source `entry` translates? Then they
+/// come with another tuple than that of the entry, by which nothing would be found.
+fn is_from_elsewhere(hook: &Hook<'_>, entry: &FlowEntry<V4>) -> bool {
+    let back = || hook.net.flow(&entry.key().reverse(), hook.rcu);
+    entry.half() == Half::Src && back().is_some_and(|back| back.half() == Half::Src)
 }
 
 /// POSTROUTING: as [`learn`], for a packet with this tuple, whose destination PREROUTING has

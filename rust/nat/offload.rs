@@ -92,17 +92,22 @@ impl Default for Rules {
 impl Rules {
     /// After how many packets of a direction those of a policy are offloaded, but for exemptions;
     /// `None` if none is.
-    #[inline]
     pub fn wanted(&self, policy: Offload) -> Option<u8> {
-        let wanted = match policy.choice {
-            Choice::Inherit => self.on,
-            Choice::Off => false,
-            Choice::On => true,
-        };
-        (wanted && !self.tracked).then_some(match policy.after {
+        self.wants(policy.choice).then_some(match policy.after {
             0 => self.after,
             after => after,
         })
+    }
+
+    /// Are packets of a policy that says so offloaded, but for exemptions?
+    #[inline]
+    pub fn wants(&self, choice: Choice) -> bool {
+        !self.tracked
+            && match choice {
+                Choice::Inherit => self.on,
+                Choice::Off => false,
+                Choice::On => true,
+            }
     }
 
     /// After how many packets of a direction those with the mark `mark`, from `input` to `output`,

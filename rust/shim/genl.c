@@ -28,9 +28,10 @@ bool fastnat_shim_host_admin(void)
 	return capable(CAP_NET_ADMIN);
 }
 
-struct sk_buff *fastnat_shim_reply_new(const struct genl_info *info, void **head)
+/* With room for that many bytes of attributes, and for those of any short reply. */
+struct sk_buff *fastnat_shim_reply_new(const struct genl_info *info, size_t room, void **head)
 {
-	struct sk_buff *skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	struct sk_buff *skb = genlmsg_new(max(room, GENLMSG_DEFAULT_SIZE), GFP_KERNEL);
 
 	if (!skb)
 		return NULL;

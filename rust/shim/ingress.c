@@ -25,10 +25,10 @@ static DEFINE_PER_CPU(struct fastnat_early, fastnat_early);
 
 static u64 *fastnat_early_next(struct fastnat_early *early)
 {
-	u64 *next = &early->hashes[early->next];
+	unsigned int next = READ_ONCE(early->next);
 
-	early->next = early->next + 1 < FASTNAT_DISTANCE ? early->next + 1 : 0;
-	return next;
+	WRITE_ONCE(early->next, next + 1 < FASTNAT_DISTANCE ? next + 1 : 0);
+	return &early->hashes[next];
 }
 
 /* Remembers the hash of a packet; returns the oldest one. In softirq. */
@@ -41,14 +41,19 @@ u64 fastnat_shim_early_swap(u64 hash)
 	return hash;
 }
 
-/* The oldest hash, once for each; false if none is left. Bottom halves are off, or it does not matter. */
+/*
+ * The oldest hash, once for each; false if none is left. Packets that were
+ * queued to userspace come by in process context: a softirq may come between
+ * any two lines, after which a hash is returned once more, or not at all.
+ */
 bool fastnat_shim_early_rest(u64 *hash)
 {
 	struct fastnat_early *early = raw_cpu_ptr(&fastnat_early);
+	unsigned int waiting = READ_ONCE(early->waiting);
 
-	if (!early->waiting)
+	if (!waiting)
 		return false;
-	early->waiting--;
+	WRITE_ONCE(early->waiting, waiting - 1);
 	*hash = *fastnat_early_next(early);
 	return true;
 }

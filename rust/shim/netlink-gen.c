@@ -65,6 +65,36 @@ const struct nla_policy fastnat_devices_nl_policy[FASTNAT_A_DEVICES_NAME + 1] = 
 	[FASTNAT_A_DEVICES_NAME] = { .type = NLA_STRING, .len = 15, },
 };
 
+const struct nla_policy fastnat_new_policy_nl_policy[FASTNAT_A_POLICY_OFFLOAD_AFTER + 1] = {
+	[FASTNAT_A_POLICY_ID] = NLA_POLICY_MIN(NLA_U32, 1),
+	[FASTNAT_A_POLICY_PRIORITY] = { .type = NLA_U32, },
+	[FASTNAT_A_POLICY_ACTION] = NLA_POLICY_MAX(NLA_U32, 4),
+	[FASTNAT_A_POLICY_PROTO] = NLA_POLICY_MIN(NLA_U8, 1),
+	[FASTNAT_A_POLICY_SRC_ADDR] = NLA_POLICY_EXACT_LEN(4),
+	[FASTNAT_A_POLICY_SRC_PREFIX] = { .type = NLA_U8, },
+	[FASTNAT_A_POLICY_DST_ADDR] = NLA_POLICY_EXACT_LEN(4),
+	[FASTNAT_A_POLICY_DST_PREFIX] = { .type = NLA_U8, },
+	[FASTNAT_A_POLICY_SRC_PORT_MIN] = { .type = NLA_U16, },
+	[FASTNAT_A_POLICY_SRC_PORT_MAX] = { .type = NLA_U16, },
+	[FASTNAT_A_POLICY_DST_PORT_MIN] = { .type = NLA_U16, },
+	[FASTNAT_A_POLICY_DST_PORT_MAX] = { .type = NLA_U16, },
+	[FASTNAT_A_POLICY_IN_IFACE] = { .type = NLA_NUL_STRING, .len = 15, },
+	[FASTNAT_A_POLICY_OUT_IFACE] = { .type = NLA_NUL_STRING, .len = 15, },
+	[FASTNAT_A_POLICY_MARK] = { .type = NLA_U32, },
+	[FASTNAT_A_POLICY_MARK_MASK] = { .type = NLA_U32, },
+	[FASTNAT_A_POLICY_POOL] = { .type = NLA_NUL_STRING, .len = 31, },
+	[FASTNAT_A_POLICY_TO_ADDR] = NLA_POLICY_EXACT_LEN(4),
+	[FASTNAT_A_POLICY_TO_PORT_MIN] = { .type = NLA_U16, },
+	[FASTNAT_A_POLICY_TO_PORT_MAX] = { .type = NLA_U16, },
+	[FASTNAT_A_POLICY_EXPIRY] = NLA_POLICY_MAX(NLA_U32, 1),
+	[FASTNAT_A_POLICY_TIMEOUT_TCP] = NLA_POLICY_FULL_RANGE(NLA_U32, &fastnat_a_policy_timeout_tcp_range),
+	[FASTNAT_A_POLICY_TIMEOUT_UDP] = NLA_POLICY_FULL_RANGE(NLA_U32, &fastnat_a_policy_timeout_udp_range),
+	[FASTNAT_A_POLICY_TIMEOUT_ICMP] = NLA_POLICY_FULL_RANGE(NLA_U32, &fastnat_a_policy_timeout_icmp_range),
+	[FASTNAT_A_POLICY_TCP_FIN] = { .type = NLA_FLAG, },
+	[FASTNAT_A_POLICY_OFFLOAD] = NLA_POLICY_MAX(NLA_U32, 2),
+	[FASTNAT_A_POLICY_OFFLOAD_AFTER] = { .type = NLA_U8, },
+};
+
 const struct nla_policy fastnat_range_nl_policy[FASTNAT_A_RANGE_ADDR_MAX + 1] = {
 	[FASTNAT_A_RANGE_ADDR_MIN] = NLA_POLICY_EXACT_LEN(4),
 	[FASTNAT_A_RANGE_ADDR_MAX] = NLA_POLICY_EXACT_LEN(4),
@@ -184,6 +214,11 @@ static const struct nla_policy fastnat_size_get_nl_policy[FASTNAT_A_SIZE_BUCKETS
 	[FASTNAT_A_SIZE_BUCKETS] = NLA_POLICY_FULL_RANGE(NLA_U32, &fastnat_a_size_buckets_range),
 };
 
+/* FASTNAT_CMD_POLICIES_ADD - do */
+static const struct nla_policy fastnat_policies_add_nl_policy[FASTNAT_A_POLICIES_POLICY + 1] = {
+	[FASTNAT_A_POLICIES_POLICY] = NLA_POLICY_NESTED(fastnat_new_policy_nl_policy),
+};
+
 /* Ops table for fastnat */
 static const struct genl_split_ops fastnat_nl_ops[] = {
 	{
@@ -290,6 +325,13 @@ static const struct genl_split_ops fastnat_nl_ops[] = {
 		.cmd	= FASTNAT_CMD_TABLE_GET,
 		.dumpit	= fastnat_nl_table_get_dumpit,
 		.flags	= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DUMP,
+	},
+	{
+		.cmd		= FASTNAT_CMD_POLICIES_ADD,
+		.doit		= fastnat_nl_policies_add_doit,
+		.policy		= fastnat_policies_add_nl_policy,
+		.maxattr	= FASTNAT_A_POLICIES_POLICY,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 };
 

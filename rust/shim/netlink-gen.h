@@ -14,6 +14,7 @@
 
 /* Common nested types */
 extern const struct nla_policy fastnat_devices_nl_policy[FASTNAT_A_DEVICES_NAME + 1];
+extern const struct nla_policy fastnat_new_policy_nl_policy[FASTNAT_A_POLICY_OFFLOAD_AFTER + 1];
 extern const struct nla_policy fastnat_range_nl_policy[FASTNAT_A_RANGE_ADDR_MAX + 1];
 extern const struct nla_policy fastnat_tuple_nl_policy[FASTNAT_A_TUPLE_DST_PORT + 1];
 
@@ -39,6 +40,7 @@ int fastnat_nl_binding_del_doit(struct sk_buff *skb, struct genl_info *info);
 int fastnat_nl_size_get_doit(struct sk_buff *skb, struct genl_info *info);
 int fastnat_nl_table_get_dumpit(struct sk_buff *skb,
 				struct netlink_callback *cb);
+int fastnat_nl_policies_add_doit(struct sk_buff *skb, struct genl_info *info);
 
 enum {
 	FASTNAT_NLGRP_LIMIT,

@@ -155,7 +155,7 @@ void fastnat_shim_route_forward(const struct fastnat_route *route, struct sk_buf
 	__be32 nexthop = route->gateway ?: iph->daddr;
 	struct neighbour *neigh;
 
-	__IP_INC_STATS(net, IPSTATS_MIB_OUTFORWDATAGRAMS);
+	IP_INC_STATS(net, IPSTATS_MIB_OUTFORWDATAGRAMS);
 	IP_UPD_PO_STATS(net, IPSTATS_MIB_OUT, skb->len);
 	ip_decrease_ttl(iph);
 	if (READ_ONCE(net->ipv4.sysctl_ip_fwd_update_priority))

@@ -2,6 +2,7 @@
 
 //! What only the control path touches: the policies and pools of record, and the hooks.
 
+use super::batch::{merge, Batch};
 use super::policy::{self, Entry, List, Snapshots, Unbuilt};
 use super::pool::{Name, Pool};
 use super::Net;
@@ -14,6 +15,8 @@ use kernel::sync::Arc;
 /// Guarded by the mutex in [`Net`].
 pub(crate) struct Control {
     policies: List,
+    /// Their ids, in ascending order.
+    ids: KVVec<u32>,
     pools: KVec<Arc<Pool>>,
     running: Option<Hooks<Net>>,
     sysctl: Option<Sysctl>,
@@ -46,6 +49,7 @@ impl Control {
     pub(super) fn new() -> Self {
         Self {
             policies: List::new(),
+            ids: KVVec::new(),
             pools: KVec::new(),
             running: None,
             sysctl: None,
@@ -84,15 +88,14 @@ impl Control {
         self.pools.iter().find(|pool| pool.name == *name)
     }
 
-    /// A policy id that is free.
-    pub(crate) fn next_policy(&self) -> u32 {
-        let mut id = self.last_policy;
-        loop {
-            id = id.checked_add(1).unwrap_or(1);
-            if !self.policies.iter().any(|entry| entry.policy.id == id) {
-                return id;
-            }
-        }
+    /// Is there a policy of this id?
+    pub(super) fn has_policy(&self, id: u32) -> bool {
+        self.ids.binary_search(&id).is_ok()
+    }
+
+    /// The id of the policy that was added last.
+    pub(super) fn last_policy(&self) -> u32 {
+        self.last_policy
     }
 
     /// What the bindings of the next pool are known by.
@@ -101,29 +104,21 @@ impl Control {
         self.last_realm
     }
 
-    /// Adds a policy; turns the hooks on with the first. All or nothing.
-    pub(crate) fn add_policy(&mut self, net: &Arc<Net>, entry: Entry) -> Result<(), Refused> {
-        let (id, rank) = (entry.policy.id, entry.policy.rank());
-        if self.policies.iter().any(|other| other.policy.id == id) {
-            return Err(Refused::Exists);
-        }
-        let mut list = policy::copy(&self.policies, 1)?;
-        let place = list.iter().position(|other| other.policy.rank() > rank);
-        let entry = Arc::new(entry, GFP_KERNEL)?;
-        let place = place.unwrap_or(list.len());
-        if list.insert_within_capacity(place, entry.clone()).is_err() {
-            return Err(Refused::Unbuilt(Unbuilt::Memory));
-        }
+    /// Adds policies; turns the hooks on with the first. All or nothing.
+    pub(crate) fn add_policies(&mut self, net: &Arc<Net>, batch: Batch) -> Result<(), Refused> {
+        let list = merge(&self.policies, batch.entries(), |entry| entry.policy.rank())?;
+        let ids = merge(&self.ids, batch.ids(), |id| *id)?;
         let snapshots = Snapshots::build(&list, net.nodes.ids())?;
         if self.running.is_none() {
             self.running = Some(Hooks::register(&net.net, net.clone()).map_err(Refused::Hooks)?);
         }
         drop(net.snapshots.replace(Some(snapshots)));
-        if let Some(pool) = entry.pool() {
+        for pool in batch.entries().iter().filter_map(|entry| entry.pool()) {
             pool.policies.fetch_add(1, Ordering::Relaxed);
         }
         self.policies = list;
-        self.last_policy = id;
+        self.ids = ids;
+        self.last_policy = batch.last();
         self.changed();
         Ok(())
     }
@@ -132,7 +127,7 @@ impl Control {
     pub(crate) fn del_policy(&mut self, net: &Net, id: u32) -> Result<(), Refused> {
         let place = self.policies.iter().position(|entry| entry.policy.id == id);
         let place = place.ok_or(Refused::Missing)?;
-        let mut list = policy::copy(&self.policies, 0)?;
+        let mut list = policy::copy(&self.policies)?;
         let entry = list.remove(place).map_err(|_| Refused::Missing)?;
         let snapshots = match list.is_empty() {
             true => None,
@@ -147,6 +142,10 @@ impl Control {
         }
         if let Some(pool) = entry.pool() {
             pool.policies.fetch_sub(1, Ordering::Relaxed);
+        }
+        if let Ok(place) = self.ids.binary_search(&id) {
+            // It is there.
+            let _ = self.ids.remove(place);
         }
         self.policies = list;
         self.changed();

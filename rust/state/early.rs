@@ -27,6 +27,12 @@ impl Earlies {
         }
     }
 
+    /// Tells the packet path whether there are hooks.
+    fn tell(&self, net: &Net) {
+        let any = !self.hooks.is_empty();
+        net.is_early.store(any, Ordering::Relaxed);
+    }
+
     /// Takes hooks off devices that are not on the list, puts them on those that are. Sleeps.
     fn settle(&mut self, net: &Arc<Net>) -> Result {
         let devices = &self.devices;
@@ -40,8 +46,6 @@ impl Earlies {
                 self.hooks.push(hook, GFP_KERNEL)?;
             }
         }
-        net.is_early
-            .store(!self.hooks.is_empty(), Ordering::Relaxed);
         Ok(())
     }
 }
@@ -63,6 +67,7 @@ impl Net {
             // comes.
             let _ = early.settle(self);
         }
+        early.tell(self);
         done
     }
 
@@ -75,6 +80,7 @@ impl Net {
             // Without memory, packets are looked up when their turn comes.
             let _ = early.settle(self);
         }
+        early.tell(self);
     }
 
     /// The namespace goes: no hook any more.
@@ -82,5 +88,6 @@ impl Net {
         let mut early = self.early.lock();
         early.shut = true;
         early.hooks.clear();
+        early.tell(self);
     }
 }

@@ -3,6 +3,7 @@
 //! The state of a network namespace: where the packet path and the control path meet.
 
 mod all;
+pub(crate) mod batch;
 pub(crate) mod control;
 pub(crate) mod defaults;
 pub(crate) mod describe;

@@ -72,8 +72,8 @@ pub(crate) fn is_masquerade(realm: u64) -> bool {
 pub(crate) type List = KVVec<Arc<Entry>>;
 
 /// A copy of `list`, sharing its policies.
-pub(crate) fn copy(list: &List, room: usize) -> Result<List, AllocError> {
-    let mut copy = List::with_capacity(list.len().saturating_add(room), GFP_KERNEL)?;
+pub(crate) fn copy(list: &List) -> Result<List, AllocError> {
+    let mut copy = List::with_capacity(list.len(), GFP_KERNEL)?;
     for entry in list {
         copy.push(entry.clone(), GFP_KERNEL)?;
     }

@@ -7,7 +7,7 @@
 
 use super::event;
 use super::ffi;
-use super::msg::{Attr, Attrs, Message};
+use super::msg::{Attr, Attrs, Message, U32};
 use super::pernet::NetRef;
 use core::mem::ManuallyDrop;
 use core::slice;
@@ -45,6 +45,7 @@ pub(crate) struct Refusal {
     message: &'static CStr,
     attr: *const bindings::nlattr,
     missing: Option<u32>,
+    nest: *const bindings::nlattr,
 }
 
 /// What a handler of a request returns.
@@ -58,12 +59,25 @@ impl Refusal {
             message,
             attr: core::ptr::null(),
             missing: None,
+            nest: core::ptr::null(),
         }
     }
 
     /// Blames an attribute of the request, if it is there.
     pub(crate) fn at(mut self, attr: Option<Attr<'_>>) -> Self {
         self.attr = attr.map_or(self.attr, |attr| attr.place());
+        self
+    }
+
+    /// Names the nest in which it happened, if there is one: that is to blame if no attribute is.
+    pub(crate) fn within(mut self, nest: Option<Attr<'_>>) -> Self {
+        let Some(nest) = nest else {
+            return self;
+        };
+        if self.attr.is_null() && self.missing.is_none() {
+            self.attr = nest.place();
+        }
+        self.nest = nest.place();
         self
     }
 
@@ -77,13 +91,16 @@ impl Refusal {
 
     /// # Safety
     ///
-    /// `extack` is null or valid, and the attribute blamed is of the same request.
+    /// `extack` is null or valid, and the attributes named are of the same request.
     unsafe fn report(self, extack: *mut bindings::netlink_ext_ack) -> c_int {
         // SAFETY: The caller's promise.
         if let Some(extack) = unsafe { extack.as_mut() } {
             extack._msg = self.message.as_char_ptr();
             extack.bad_attr = self.attr;
-            extack.miss_type = self.missing.unwrap_or(0) as u16;
+            if let Some(missing) = self.missing {
+                extack.miss_type = missing as u16;
+                extack.miss_nest = self.nest;
+            }
         }
         self.errno.to_errno()
     }
@@ -120,9 +137,15 @@ pub(crate) struct Request<'a> {
 impl Request<'_> {
     /// Memory for the answer, to be had before anything is changed.
     pub(crate) fn prepare(&self) -> Result<Reply<'_>, Refusal> {
+        self.prepare_for(0)
+    }
+
+    /// The same, for an answer of so many numbers of 32 bits if that is a long one.
+    pub(crate) fn prepare_for(&self, numbers: usize) -> Result<Reply<'_>, Refusal> {
+        let room = numbers.saturating_mul(U32);
         let mut head = core::ptr::null_mut();
         // SAFETY: `info` is valid by the invariant.
-        let skb = unsafe { ffi::fastnat_shim_reply_new(self.info, &mut head) };
+        let skb = unsafe { ffi::fastnat_shim_reply_new(self.info, room, &mut head) };
         if skb.is_null() {
             return Err(ENOMEM.into());
         }

@@ -11,6 +11,8 @@ use kernel::prelude::*;
 
 /// The length and type in front of an attribute's value.
 const HEADER: usize = 4;
+/// An attribute that is a number of 32 bits.
+pub(super) const U32: usize = HEADER + size_of::<u32>();
 /// The bits of the type that are flags.
 const TYPE_MASK: u16 = 0x3fff;
 
@@ -29,7 +31,7 @@ impl<'a> Attrs<'a> {
     }
 
     /// All attributes of type `kind`, in their order.
-    pub(crate) fn all(&self, kind: u32) -> impl Iterator<Item = Attr<'a>> {
+    pub(crate) fn all(&self, kind: u32) -> impl Iterator<Item = Attr<'a>> + Clone {
         self.iter().filter(move |attr| attr.kind == kind)
     }
 
@@ -44,7 +46,7 @@ impl<'a> Attrs<'a> {
         })
     }
 
-    fn iter(&self) -> impl Iterator<Item = Attr<'a>> {
+    fn iter(&self) -> impl Iterator<Item = Attr<'a>> + Clone {
         let mut rest = self.0;
         core::iter::from_fn(move || {
             let [a, b, c, d] = *rest.first_chunk::<HEADER>()?;

@@ -11,6 +11,7 @@ use super::hash::{Entry, Link};
 use super::routes::RouteId;
 use super::wheel::{Timed, Timer};
 use super::{Family, Owner};
+use crate::nat::offload::Choice;
 use crate::nat::rewrite::Half;
 use crate::nat::time::{Deadline, Instant};
 use crate::nat::tuple::{Endpoint, Tuple};
@@ -43,6 +44,15 @@ pub(crate) enum Source {
     Ahead = 2,
 }
 
+/// Whose packets a flow has.
+#[derive(Copy, Clone, Eq, PartialEq)]
+enum Kind {
+    /// Those of the host itself.
+    Local,
+    /// Those of others, and what their policy says about the fast path.
+    Forwarded(Choice),
+}
+
 /// One direction of a flow, as the table holds it: all that a packet needs, in a cache line.
 #[repr(C, align(64))]
 pub(crate) struct FlowEntry<A: Family> {
@@ -54,7 +64,7 @@ pub(crate) struct FlowEntry<A: Family> {
     node: i32,
     direction: Direction,
     half: Half,
-    local: bool,
+    kind: Kind,
     passed: AtomicU8,
     fix: A::Fix,
 }
@@ -146,7 +156,10 @@ impl<A: Family> NewFlow<'_, A> {
             seen: AtomicU32::new(self.now.0),
             direction,
             half,
-            local: self.local,
+            kind: match self.local {
+                true => Kind::Local,
+                false => Kind::Forwarded(self.owner.offload.choice),
+            },
             passed: AtomicU8::new(0),
             fix: match half {
                 Half::Src => A::fix(key.src(), to.src()),
@@ -209,7 +222,7 @@ impl<A: Family> FlowEntry<A> {
     /// Does the flow belong to the host itself? Its firewall may want to track it.
     #[inline]
     pub(crate) fn is_local(&self) -> bool {
-        self.local
+        matches!(self.kind, Kind::Local)
     }
 
     /// A packet was translated now: the flow's idle time begins anew. One store a tick at most.
@@ -217,6 +230,15 @@ impl<A: Family> FlowEntry<A> {
     pub(crate) fn touch(&self, now: Instant) {
         if self.seen.load(Ordering::Relaxed) != now.0 {
             self.seen.store(now.0, Ordering::Relaxed);
+        }
+    }
+
+    /// What the policy says about the fast path, in this line of the cache.
+    #[inline]
+    pub(crate) fn offload(&self) -> Choice {
+        match self.kind {
+            Kind::Local => Choice::Off,
+            Kind::Forwarded(choice) => choice,
         }
     }
 

@@ -88,6 +88,9 @@ def print_set(group):
     print(f'### <a id="set-{group.name}"></a>{group.name}\n')
     if group.doc:
         print(f"{group.doc}\n")
+    if group.parent:
+        print(f"Of the set [{group.parent}](#set-{group.parent}): {names([a.name for a in group.attributes])}.\n")
+        return
     rows = [
         (a.kind, f"`{a.name}`", type_of(a), limits_of(a), a.doc) for a in group.attributes
     ]

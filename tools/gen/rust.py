@@ -40,10 +40,10 @@ def doc(text, indent=""):
         print(f"{indent}/// {line}")
 
 
-def value_type(attribute):
+def value_type(attribute, parents):
     """The Rust type of one occurrence of an attribute."""
     if attribute.nested:
-        return camel(attribute.nested)
+        return camel(parents.get(attribute.nested, attribute.nested))
     if attribute.enum:
         return camel(attribute.enum)
     if attribute.hint == "ipv4":
@@ -53,11 +53,11 @@ def value_type(attribute):
     return {"string": "String"}.get(attribute.type, attribute.type)
 
 
-def field_type(attribute):
+def field_type(attribute, parents):
     """The Rust type of the member of a set that an attribute is."""
     if attribute.type == "flag":
         return "bool"
-    return f"{'Vec' if attribute.multi else 'Option'}<{value_type(attribute)}>"
+    return f"{'Vec' if attribute.multi else 'Option'}<{value_type(attribute, parents)}>"
 
 
 def print_enum(enum):
@@ -70,14 +70,14 @@ def print_enum(enum):
     print("    }\n}")
 
 
-def print_set(group):
+def print_set(group, parents):
     print("\nattribute_set! {")
     doc(group.doc or f"The attribute set `{group.name}`.", "    ")
     print(f'    {camel(group.name)} = "{group.name}" {{')
     for attribute in group.attributes:
         doc(attribute.doc, "        ")
         name = attribute.name
-        print(f'        {attribute.kind} {snake(name)}: {field_type(attribute)} = "{name}",')
+        print(f'        {attribute.kind} {snake(name)}: {field_type(attribute, parents)} = "{name}",')
     print("    }\n}")
 
 
@@ -109,8 +109,11 @@ def main():
     print(HEAD.format(path=family.path, name=family.name, version=family.version), end="")
     for enum in family.enums:
         print_enum(enum)
+    # What has some of the attributes of a set is of its type.
+    parents = {group.name: group.parent for group in family.sets if group.parent}
     for group in family.sets:
-        print_set(group)
+        if not group.parent:
+            print_set(group, parents)
     print_commands(family.operations)
     print_events(family.groups, family.events)
 

@@ -42,11 +42,12 @@ class Attribute:
 
 @dataclass
 class Set:
-    """An attribute set."""
+    """An attribute set; a subset has some of the attributes of its parent."""
 
     name: str
     doc: str
     attributes: list[Attribute]
+    parent: str | None = None
 
 
 @dataclass
@@ -119,6 +120,16 @@ def read_set(raw):
     return Set(raw["name"], one_line(raw.get("doc")), attributes)
 
 
+def read_sets(raws):
+    sets = {raw["name"]: read_set(raw) for raw in raws if "subset-of" not in raw}
+    for raw in raws:
+        if "subset-of" in raw:
+            parent, names = sets[raw["subset-of"]], [a["name"] for a in raw["attributes"]]
+            attributes = [a for a in parent.attributes if a.name in names]
+            sets[raw["name"]] = Set(raw["name"], one_line(raw.get("doc")), attributes, parent.name)
+    return [sets[raw["name"]] for raw in raws]
+
+
 def read_operation(raw, value):
     operation = Operation(
         raw["name"],
@@ -152,7 +163,7 @@ def load():
         raw.get("version", 1),
         one_line(raw["doc"]),
         [read_enum(d) for d in raw.get("definitions", []) if d["type"] == "enum"],
-        [read_set(s) for s in raw["attribute-sets"]],
+        read_sets(raw["attribute-sets"]),
         [o for o in operations if not o.group],
         [o for o in operations if o.group],
         [g["name"] for g in raw.get("mcast-groups", {}).get("list", [])],

@@ -14,6 +14,19 @@ pub enum Failure {
     Netlink(Error),
     /// The client or the kernel, about one of several things asked for.
     About(String, Error),
+    /// The client or the kernel, about a line of a file, after what is said by lines before was done.
+    Partly {
+        /// The file and the line, or lines.
+        place: String,
+        /// How many were added before.
+        added: usize,
+        /// What is wrong.
+        error: Error,
+    },
+    /// A line of a file is no command.
+    Line(String, String),
+    /// A file cannot be read.
+    Input(String, io::Error),
     /// The network namespace cannot be entered.
     Netns(String, Errno),
     /// The output cannot be written.
@@ -47,11 +60,12 @@ impl Failure {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 
-    /// The exit status: 3 module not loaded, 4 no permission, 1 everything else. (2, wrong usage,
-    /// is found out before anything can fail.)
+    /// The exit status: 3 module not loaded, 4 no permission, 2 a line of wrong usage, 1 everything
+    /// else. (Wrong usage on the command line is found out before anything can fail.)
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Netlink(Error::NotLoaded) | Self::About(_, Error::NotLoaded) => 3,
+            Self::Line(..) => 2,
             Self::Netns(_, Errno::EPERM | Errno::EACCES) => 4,
             _ if self.is_permission() => 4,
             _ => 1,
@@ -71,8 +85,8 @@ impl Failure {
 
     fn refusal(&self) -> Option<&Refusal> {
         match self {
-            Self::Netlink(Error::Refused(refusal)) | Self::About(_, Error::Refused(refusal)) => {
-                Some(refusal)
+            Self::Netlink(error) | Self::About(_, error) | Self::Partly { error, .. } => {
+                error.refusal()
             }
             _ => None,
         }
@@ -85,9 +99,24 @@ impl Failure {
             _ if self.is_permission() && self.is_silent() => format!("{context}: {NO_PERMISSION}"),
             Self::Netlink(error) => format!("{context}: {}", netlink(error)),
             Self::About(thing, error) => format!("{context} {thing}: {}", netlink(error)),
+            Self::Partly {
+                place,
+                added,
+                error,
+            } => format!("{context} {place}: {}; {}", netlink(error), before(*added)),
+            Self::Line(place, message) => format!("{context} {place}: {message}"),
+            Self::Input(file, error) => format!("{context}: cannot read {file}: {error}"),
             Self::Netns(name, errno) => format!("network namespace {name}: {}", namespace(*errno)),
             Self::Output(error) => format!("{context}: cannot write the output: {error}"),
         }
+    }
+}
+
+fn before(added: usize) -> String {
+    match added {
+        0 => "nothing was added".into(),
+        1 => "1 policy was added before".into(),
+        many => format!("{many} policies were added before"),
     }
 }
 

@@ -7,6 +7,7 @@
 
 pub mod cli;
 pub mod failure;
+pub mod load;
 pub mod monitor;
 pub mod netns;
 pub mod output;

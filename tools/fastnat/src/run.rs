@@ -10,6 +10,7 @@ use fastnat_netlink::{Attributes, Client, Error};
 
 use crate::cli::{Cli, Noun, binding, config, flow, policy, pool, stats};
 use crate::failure::Failure;
+use crate::load;
 use crate::monitor;
 use crate::netns;
 use crate::output::{Nothing, Output, Text};
@@ -59,6 +60,11 @@ impl Session {
             policy::Policy::Add(action) => {
                 let reply = self.ask(Command::PolicyAdd, &action.attributes())?;
                 self.output.print(&show::Added(reply))
+            }
+            policy::Policy::Load { file } => {
+                let ids = load::run(&mut self.client, &file)?;
+                self.warn();
+                self.output.print(&show::Loaded { id: ids })
             }
             policy::Policy::Del { ids } => {
                 for id in ids {

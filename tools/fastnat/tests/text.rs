@@ -373,7 +373,34 @@ fn refused(errno: i32, message: Option<&str>, attribute: Option<&str>, missing: 
         message: message.map(Into::into),
         attribute: attribute.map(Into::into),
         missing,
+        ..Refusal::default()
     }))
+}
+
+#[test]
+fn a_refused_line_is_named_with_what_was_done_before() {
+    let say = |added| {
+        let error = Error::Refused(Refusal {
+            errno: 2,
+            message: Some("there is no such pool".into()),
+            attribute: Some("policy.pool".into()),
+            ..Refusal::default()
+        });
+        let place = "some:7".into();
+        let failure = Failure::Partly {
+            place,
+            added,
+            error,
+        };
+        assert_eq!(failure.exit_code(), 1);
+        failure.describe("policy load")
+    };
+    assert_eq!(
+        say(0),
+        "policy load some:7: there is no such pool (attribute policy.pool): \
+         No such file or directory; nothing was added"
+    );
+    assert!(say(2048).ends_with("; 2048 policies were added before"));
 }
 
 #[test]

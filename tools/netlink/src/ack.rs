@@ -4,7 +4,7 @@
 
 use netlink_packet_core::{NLM_F_ACK_TLVS, NLM_F_CAPPED};
 
-use crate::schema::Set;
+use crate::schema::{Set, index_at};
 use crate::wire::Attributes;
 
 attribute_set! {
@@ -28,6 +28,8 @@ pub struct Refusal {
     pub attribute: Option<String>,
     /// Whether that attribute is at fault for being absent.
     pub missing: bool,
+    /// How many attributes of the request stand before the one that it is, or that holds it.
+    pub index: Option<usize>,
 }
 
 impl Refusal {
@@ -41,9 +43,11 @@ impl Refusal {
             ack.offset
                 .and_then(|offset| set.name_at(request, offset as usize))
         };
+        let place = ack.missing_nest.or(ack.offset);
         Self {
             errno,
             message: ack.message.clone(),
+            index: place.and_then(|offset| index_at(request, offset as usize)),
             missing: missing.is_some(),
             attribute: missing.or_else(wrong),
         }

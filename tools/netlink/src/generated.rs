@@ -180,6 +180,16 @@ attribute_set! {
 }
 
 attribute_set! {
+    /// Policies that are added together.
+    Policies = "policies" {
+        /// A policy, as for policy-add; at most 2048.
+        1 policy: Vec<Policy> = "policy",
+        /// Numbers of the policies, in the order of the request.
+        2 id: Vec<u32> = "id",
+    }
+}
+
+attribute_set! {
     /// The attribute set `range`.
     Range = "range" {
         /// First address of the range.
@@ -534,6 +544,9 @@ pub enum Command {
     SizeGet = 15,
     /// Tell how full the tables of the namespace are, and how even.
     TableGet = 16,
+    /// Add policies, all of them or none. Refused when one of them would be by policy-add, or two
+    /// have the same id. Those without an id get free ones.
+    PoliciesAdd = 22,
 }
 
 events! {

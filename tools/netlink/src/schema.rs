@@ -103,6 +103,20 @@ impl Set {
     }
 }
 
+/// How many attributes of `request` stand before the one that holds the byte at `offset`.
+pub(crate) fn index_at(request: &[u8], offset: usize) -> Option<usize> {
+    let mut next = HEADERS_LEN;
+    for index in 0.. {
+        let len = usize::from(read_u16(request, next)?).max(NLA_HEADER_SIZE);
+        let start = next;
+        next += len.next_multiple_of(4);
+        if (start..next).contains(&offset) {
+            return Some(index);
+        }
+    }
+    None
+}
+
 fn read_u16(bytes: &[u8], at: usize) -> Option<u16> {
     let bytes = bytes.get(at..at + size_of::<u16>())?;
     Some(u16::from_ne_bytes(bytes.try_into().ok()?))

@@ -80,6 +80,7 @@ fn a_refusal_names_the_attribute_at_its_offset() {
             message: Some("no such pool".into()),
             attribute: Some("pool".into()),
             missing: false,
+            index: Some(1),
         };
         assert_eq!(refused, expected);
     }
@@ -113,6 +114,9 @@ fn offsets_lead_into_nests() {
     assert_eq!(name(52).as_deref(), Some("range.addr-min"));
     assert_eq!(name(60).as_deref(), Some("range.addr-max"));
     assert_eq!(name(4000), None);
+    let index = |offset| refuse_pool(number(OFFS, offset)).index;
+    assert_eq!([20, 28, 48, 60].map(index), [0, 1, 2, 2].map(Some));
+    assert_eq!(index(4000), None);
 }
 
 #[test]

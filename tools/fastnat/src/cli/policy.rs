@@ -20,12 +20,28 @@ Examples:
   fastnat policy add dnat --to 10.0.0.80:8080 --dst 203.0.113.7 --proto tcp --dport 80
   fastnat policy add dnat --to 10.0.0.80:9000-9099 --proto udp --dport 5000-5099 --in eth0";
 
+const LOAD_EXAMPLES: &str = "\
+Examples:
+  fastnat policy load /etc/fastnat/policies
+  printf 'snat --pool web --src 10.9.%d.0/24\n' {1..99} | fastnat policy load -";
+
 /// What to do with policies.
 #[derive(Debug, Subcommand)]
 pub enum Policy {
     /// Add a policy and print its id
     #[command(subcommand, after_help = ADD_EXAMPLES)]
     Add(Action),
+    /// Add the policies of a file
+    ///
+    /// Each line is a policy, in the syntax of `policy add`: what follows these two words there.
+    /// Empty lines and what follows a # are passed. Nothing is added when a line is no policy. The
+    /// kernel gets up to 2048 at a time, and adds all of these or none; when it refuses some,
+    /// those before stay.
+    #[command(after_help = LOAD_EXAMPLES)]
+    Load {
+        /// The file; - is the standard input
+        file: String,
+    },
     /// Delete policies and the flows that live by them
     #[command(after_help = "Example:\n  fastnat policy del 3 4")]
     Del {
@@ -43,6 +59,7 @@ impl Policy {
     pub fn verb(&self) -> &'static str {
         match self {
             Self::Add(_) => "add",
+            Self::Load { .. } => "load",
             Self::Del { .. } => "del",
             Self::List => "list",
         }

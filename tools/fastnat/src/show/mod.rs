@@ -20,7 +20,7 @@ pub use binding::{BindingAdded, Bindings};
 pub use config::Config;
 pub use event::{Line, Mark, What};
 pub use flow::{Flow, Flows, Flushed};
-pub use policy::{Added, Policies};
+pub use policy::{Added, Loaded, Policies};
 pub use pool::Pools;
 pub use size::Size;
 pub use stats::Stats;

@@ -22,6 +22,22 @@ impl Text for Added {
     }
 }
 
+/// The ids that `policy load` gave, in the order of the lines.
+#[derive(Serialize)]
+pub struct Loaded {
+    /// The ids.
+    pub id: Vec<u32>,
+}
+
+impl Text for Loaded {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        match self.id.len() {
+            1 => writeln!(out, "1 policy added"),
+            count => writeln!(out, "{count} policies added"),
+        }
+    }
+}
+
 /// The policies, in the order in which they are asked.
 #[derive(Serialize)]
 #[serde(transparent)]

@@ -1,51 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! policy-add, policy-del, policy-get.
+//! What a request says of a policy.
 
-use super::{if_name, offload, once};
+use super::super::{if_name, offload};
 use crate::nat::addr::{masked, Addr, Prefix, V4};
 use crate::nat::policy::{Action, IfName, Invalid, Match, Policy, ANY_IFACE};
 use crate::nat::ports::PortRange;
 use crate::nat::tuple::{TCP, UDP};
 use crate::state::control::Control;
 use crate::state::policy::{Entry, Target};
-use crate::sys::genl::{doit, dumpit, Answer, Dump, Refusal, Request};
-use crate::sys::msg::{Attrs, Message};
+use crate::state::pool::Pool;
+use crate::sys::genl::Refusal;
+use crate::sys::msg::Attrs;
 use crate::sys::uapi::*;
 use crate::table::{Expiry, Owner};
-use core::sync::atomic::Ordering;
 use kernel::prelude::*;
 use kernel::sync::Arc;
-
-doit!(fastnat_nl_policy_add_doit, add);
-doit!(fastnat_nl_policy_del_doit, del);
-dumpit!(fastnat_nl_policy_get_dumpit, list);
 
 /// The priority of a policy that names none.
 const PRIORITY: u32 = 1000;
 
-fn add(request: &Request<'_>) -> Answer {
-    once(request, None)?;
-    let attrs = &request.attrs;
-    let (action, matches) = (action(attrs)?, matches(attrs)?);
-    let net = request.net.state_or_new()?;
-    let mut control = net.control.lock();
-    let id = match attrs.get(FASTNAT_A_POLICY_ID) {
-        Some(id) => id.u32(),
-        None => control.next_policy(),
-    };
+/// The policy that is asked for.
+pub(super) fn entry(attrs: &Attrs<'_>, control: &Control, id: u32) -> Result<Entry, Refusal> {
+    let priority = attrs.get(FASTNAT_A_POLICY_PRIORITY);
     let policy = Policy {
         id,
-        priority: attrs
-            .get(FASTNAT_A_POLICY_PRIORITY)
-            .map_or(PRIORITY, |attr| attr.u32()),
-        matches,
-        action,
+        priority: priority.map_or(PRIORITY, |attr| attr.u32()),
+        action: action(attrs)?,
+        matches: matches(attrs)?,
     };
     policy
         .validate()
         .map_err(|invalid| invalid_at(attrs, invalid))?;
-    let target = target(attrs, &control, &policy)?;
+    let target = target(attrs, control, &policy)?;
     let bindings = match &target {
         Target::Pool(pool) => Some(pool.bindings.clone()),
         _ => None,
@@ -59,17 +46,11 @@ fn add(request: &Request<'_>) -> Answer {
         bindings,
     );
     let owner = Arc::new(owner, GFP_KERNEL)?;
-    let entry = Entry {
+    Ok(Entry {
         policy,
         target,
         owner,
-    };
-    let reply = request.prepare()?;
-    control
-        .add_policy(&net, entry)
-        .map_err(|refused| Refusal::from(refused).at(attrs.get(FASTNAT_A_POLICY_ID)))?;
-    drop(control);
-    reply.confirm(|message| message.u32(FASTNAT_A_POLICY_ID, id))
+    })
 }
 
 /// A policy that makes no flows has nothing to say about them.
@@ -108,24 +89,6 @@ const OF_FLOWS: [u32; 7] = [
     FASTNAT_A_POLICY_OFFLOAD_AFTER,
 ];
 
-fn put_expiry(message: &mut Message<'_>, expiry: &Expiry) -> Result {
-    if expiry.absolute {
-        message.u32(FASTNAT_A_POLICY_EXPIRY, FASTNAT_EXPIRY_ABSOLUTE)?;
-    }
-    let timeouts = [
-        (FASTNAT_A_POLICY_TIMEOUT_TCP, expiry.tcp),
-        (FASTNAT_A_POLICY_TIMEOUT_UDP, expiry.udp),
-        (FASTNAT_A_POLICY_TIMEOUT_ICMP, expiry.icmp),
-    ];
-    for (kind, seconds) in timeouts.iter().filter(|(_, seconds)| *seconds != 0) {
-        message.u32(*kind, *seconds)?;
-    }
-    match expiry.tcp_fin {
-        true => message.flag(FASTNAT_A_POLICY_TCP_FIN),
-        false => Ok(()),
-    }
-}
-
 fn action(attrs: &Attrs<'_>) -> Result<Action, Refusal> {
     let missing = Refusal::missing(FASTNAT_A_POLICY_ACTION);
     Ok(
@@ -137,16 +100,6 @@ fn action(attrs: &Attrs<'_>) -> Result<Action, Refusal> {
             _ => Action::NoDnat,
         },
     )
-}
-
-fn action_number(action: Action) -> u32 {
-    match action {
-        Action::Snat => FASTNAT_POLICY_ACTION_SNAT,
-        Action::Masquerade => FASTNAT_POLICY_ACTION_MASQUERADE,
-        Action::Dnat => FASTNAT_POLICY_ACTION_DNAT,
-        Action::NoSnat => FASTNAT_POLICY_ACTION_NO_SNAT,
-        Action::NoDnat => FASTNAT_POLICY_ACTION_NO_DNAT,
-    }
 }
 
 fn matches(attrs: &Attrs<'_>) -> Result<Match<V4>, Refusal> {
@@ -272,10 +225,7 @@ const EITHER: [u32; 4] = [
     FASTNAT_A_POLICY_TO_PORT_MAX,
 ];
 
-fn pool(
-    attrs: &Attrs<'_>,
-    control: &Control,
-) -> Result<Option<Arc<crate::state::pool::Pool>>, Refusal> {
+fn pool(attrs: &Attrs<'_>, control: &Control) -> Result<Option<Arc<Pool>>, Refusal> {
     let Some(attr) = attrs.get(FASTNAT_A_POLICY_POOL) else {
         return Ok(None);
     };
@@ -314,109 +264,4 @@ fn endpoint(attrs: &Attrs<'_>, policy: &Policy<V4>) -> Result<Target, Refusal> {
         addr: to.addr(),
         ports,
     })
-}
-
-fn del(request: &Request<'_>) -> Answer {
-    once(request, None)?;
-    let missing = Refusal::missing(FASTNAT_A_POLICY_ID);
-    let id = request.attrs.get(FASTNAT_A_POLICY_ID).ok_or(missing)?;
-    let none = || Refusal::new(ENOENT, c"there is no such policy").at(Some(id));
-    let net = request.net.state().ok_or_else(none)?;
-    let mut control = net.control.lock();
-    let done = control.del_policy(&net, id.u32());
-    done.map_err(|refused| Refusal::from(refused).at(Some(id)))
-}
-
-fn list(dump: &mut Dump) -> Answer {
-    let Some(net) = dump.net.state() else {
-        return Ok(());
-    };
-    let control = net.control.lock();
-    dump.generation(control.generation());
-    dump.list(control.policies().iter(), |message, entry| {
-        put(message, entry)
-    });
-    Ok(())
-}
-
-fn put(message: &mut Message<'_>, entry: &Entry) -> Result {
-    let policy = &entry.policy;
-    message.u32(FASTNAT_A_POLICY_ID, policy.id)?;
-    message.u32(FASTNAT_A_POLICY_PRIORITY, policy.priority)?;
-    message.u32(FASTNAT_A_POLICY_ACTION, action_number(policy.action))?;
-    put_matches(message, &policy.matches)?;
-    if let Some(pool) = entry.pool() {
-        message.name(FASTNAT_A_POLICY_POOL, &pool.name)?;
-    }
-    if let Target::Endpoint { addr, ports } = entry.target {
-        message.addr(FASTNAT_A_POLICY_TO_ADDR, addr)?;
-        if let Some(ports) = ports {
-            message.u16(FASTNAT_A_POLICY_TO_PORT_MIN, ports.min())?;
-            message.u16(FASTNAT_A_POLICY_TO_PORT_MAX, ports.max())?;
-        }
-    }
-    if !matches!(entry.target, Target::Exempt) {
-        put_expiry(message, &entry.owner.expiry)?;
-        offload::put_policy(message, entry.owner.offload)?;
-    }
-    message.u32(
-        FASTNAT_A_POLICY_FLOWS,
-        entry.owner.flows.load(Ordering::Relaxed),
-    )?;
-    message.u64(
-        FASTNAT_A_POLICY_HITS,
-        entry.owner.hits.load(Ordering::Relaxed),
-    )
-}
-
-fn put_matches(message: &mut Message<'_>, m: &Match<V4>) -> Result {
-    if m.proto != 0 {
-        message.u8(FASTNAT_A_POLICY_PROTO, m.proto)?;
-    }
-    let mut prefix = |addr, len, prefix: Prefix<V4>| {
-        if prefix.bits() == 0 {
-            return Ok(());
-        }
-        message.addr(addr, prefix.addr())?;
-        message.u8(len, prefix.bits())
-    };
-    prefix(
-        FASTNAT_A_POLICY_SRC_ADDR,
-        FASTNAT_A_POLICY_SRC_PREFIX,
-        m.src,
-    )?;
-    prefix(
-        FASTNAT_A_POLICY_DST_ADDR,
-        FASTNAT_A_POLICY_DST_PREFIX,
-        m.dst,
-    )?;
-    let mut range = |min, max, range: PortRange| {
-        if range == PortRange::ALL {
-            return Ok(());
-        }
-        message.u16(min, range.min())?;
-        message.u16(max, range.max())
-    };
-    range(
-        FASTNAT_A_POLICY_SRC_PORT_MIN,
-        FASTNAT_A_POLICY_SRC_PORT_MAX,
-        m.sport,
-    )?;
-    range(
-        FASTNAT_A_POLICY_DST_PORT_MIN,
-        FASTNAT_A_POLICY_DST_PORT_MAX,
-        m.dport,
-    )?;
-    let ifaces = [
-        (FASTNAT_A_POLICY_IN_IFACE, &m.in_iface),
-        (FASTNAT_A_POLICY_OUT_IFACE, &m.out_iface),
-    ];
-    for (kind, name) in ifaces.iter().filter(|(_, name)| **name != ANY_IFACE) {
-        message.name(*kind, *name)?;
-    }
-    if m.mark_mask != 0 {
-        message.u32(FASTNAT_A_POLICY_MARK, m.mark)?;
-        message.u32(FASTNAT_A_POLICY_MARK_MASK, m.mark_mask)?;
-    }
-    Ok(())
 }

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a list says of a policy.
+
+use super::super::offload;
+use crate::nat::addr::{Prefix, V4};
+use crate::nat::policy::{Action, Match, ANY_IFACE};
+use crate::nat::ports::PortRange;
+use crate::state::policy::{Entry, Target};
+use crate::sys::msg::Message;
+use crate::sys::uapi::*;
+use crate::table::Expiry;
+use core::sync::atomic::Ordering;
+use kernel::prelude::*;
+
+/// Writes all of it.
+pub(super) fn put(message: &mut Message<'_>, entry: &Entry) -> Result {
+    let policy = &entry.policy;
+    message.u32(FASTNAT_A_POLICY_ID, policy.id)?;
+    message.u32(FASTNAT_A_POLICY_PRIORITY, policy.priority)?;
+    message.u32(FASTNAT_A_POLICY_ACTION, action_number(policy.action))?;
+    put_matches(message, &policy.matches)?;
+    if let Some(pool) = entry.pool() {
+        message.name(FASTNAT_A_POLICY_POOL, &pool.name)?;
+    }
+    if let Target::Endpoint { addr, ports } = entry.target {
+        message.addr(FASTNAT_A_POLICY_TO_ADDR, addr)?;
+        if let Some(ports) = ports {
+            message.u16(FASTNAT_A_POLICY_TO_PORT_MIN, ports.min())?;
+            message.u16(FASTNAT_A_POLICY_TO_PORT_MAX, ports.max())?;
+        }
+    }
+    if !matches!(entry.target, Target::Exempt) {
+        put_expiry(message, &entry.owner.expiry)?;
+        offload::put_policy(message, entry.owner.offload)?;
+    }
+    message.u32(
+        FASTNAT_A_POLICY_FLOWS,
+        entry.owner.flows.load(Ordering::Relaxed),
+    )?;
+    message.u64(
+        FASTNAT_A_POLICY_HITS,
+        entry.owner.hits.load(Ordering::Relaxed),
+    )
+}
+
+fn put_matches(message: &mut Message<'_>, m: &Match<V4>) -> Result {
+    if m.proto != 0 {
+        message.u8(FASTNAT_A_POLICY_PROTO, m.proto)?;
+    }
+    let mut prefix = |addr, len, prefix: Prefix<V4>| {
+        if prefix.bits() == 0 {
+            return Ok(());
+        }
+        message.addr(addr, prefix.addr())?;
+        message.u8(len, prefix.bits())
+    };
+    prefix(
+        FASTNAT_A_POLICY_SRC_ADDR,
+        FASTNAT_A_POLICY_SRC_PREFIX,
+        m.src,
+    )?;
+    prefix(
+        FASTNAT_A_POLICY_DST_ADDR,
+        FASTNAT_A_POLICY_DST_PREFIX,
+        m.dst,
+    )?;
+    let mut range = |min, max, range: PortRange| {
+        if range == PortRange::ALL {
+            return Ok(());
+        }
+        message.u16(min, range.min())?;
+        message.u16(max, range.max())
+    };
+    range(
+        FASTNAT_A_POLICY_SRC_PORT_MIN,
+        FASTNAT_A_POLICY_SRC_PORT_MAX,
+        m.sport,
+    )?;
+    range(
+        FASTNAT_A_POLICY_DST_PORT_MIN,
+        FASTNAT_A_POLICY_DST_PORT_MAX,
+        m.dport,
+    )?;
+    let ifaces = [
+        (FASTNAT_A_POLICY_IN_IFACE, &m.in_iface),
+        (FASTNAT_A_POLICY_OUT_IFACE, &m.out_iface),
+    ];
+    for (kind, name) in ifaces.iter().filter(|(_, name)| **name != ANY_IFACE) {
+        message.name(*kind, *name)?;
+    }
+    if m.mark_mask != 0 {
+        message.u32(FASTNAT_A_POLICY_MARK, m.mark)?;
+        message.u32(FASTNAT_A_POLICY_MARK_MASK, m.mark_mask)?;
+    }
+    Ok(())
+}
+
+fn put_expiry(message: &mut Message<'_>, expiry: &Expiry) -> Result {
+    if expiry.absolute {
+        message.u32(FASTNAT_A_POLICY_EXPIRY, FASTNAT_EXPIRY_ABSOLUTE)?;
+    }
+    let timeouts = [
+        (FASTNAT_A_POLICY_TIMEOUT_TCP, expiry.tcp),
+        (FASTNAT_A_POLICY_TIMEOUT_UDP, expiry.udp),
+        (FASTNAT_A_POLICY_TIMEOUT_ICMP, expiry.icmp),
+    ];
+    for (kind, seconds) in timeouts.iter().filter(|(_, seconds)| *seconds != 0) {
+        message.u32(*kind, *seconds)?;
+    }
+    match expiry.tcp_fin {
+        true => message.flag(FASTNAT_A_POLICY_TCP_FIN),
+        false => Ok(()),
+    }
+}
+
+fn action_number(action: Action) -> u32 {
+    match action {
+        Action::Snat => FASTNAT_POLICY_ACTION_SNAT,
+        Action::Masquerade => FASTNAT_POLICY_ACTION_MASQUERADE,
+        Action::Dnat => FASTNAT_POLICY_ACTION_DNAT,
+        Action::NoSnat => FASTNAT_POLICY_ACTION_NO_SNAT,
+        Action::NoDnat => FASTNAT_POLICY_ACTION_NO_DNAT,
+    }
+}
