@@ -2,11 +2,11 @@
 
 //! What is done to plain packets, against what is done to any.
 
+use fastnat_nat::nat::addr::V4;
 use fastnat_nat::nat::packet::{self, classify, Kind};
 use fastnat_nat::nat::plain::{Fix, Plain};
 use fastnat_nat::nat::rewrite::{endpoint, Checksum, Half};
 use fastnat_nat::nat::tuple::Tuple;
-use fastnat_nat::nat::addr::V4;
 use proptest::prelude::*;
 
 mod common;

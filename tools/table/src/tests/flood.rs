@@ -4,7 +4,7 @@
 
 use crate::model::{random, World};
 use crate::nat::addr::{Be16, Be32, V4};
-use crate::nat::hash::{Hashed, Key, Words};
+use crate::nat::hash::{Hashed, Key};
 use crate::nat::tuple::{Endpoint, Tuple, UDP};
 use crate::table::hash::{Progress, Table};
 use crate::table::single::{self, Single};
