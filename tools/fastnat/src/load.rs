@@ -158,7 +158,10 @@ mod tests {
 
     #[test]
     fn nothing_is_left_over_from_the_line_before() {
-        let parsed = parse("-", "masquerade --tcp-fin --id 4 --src 10.0.0.1\nmasquerade\n");
+        let parsed = parse(
+            "-",
+            "masquerade --tcp-fin --id 4 --src 10.0.0.1\nmasquerade\n",
+        );
         let policies: Vec<_> = parsed
             .expect("good lines")
             .into_iter()
