@@ -82,6 +82,7 @@ NUMA_TESTS=(
 	every_node_has_its_table
 	flows_live_on_the_node_that_makes_them
 	replies_on_another_node_are_translated_and_counted
+	replies_on_another_node_are_offloaded_too
 	replies_on_the_same_node_are_not_remote
 	numbers_are_those_of_the_node
 	large_transfers_across_nodes
@@ -119,6 +120,20 @@ replies_on_another_node_are_translated_and_counted() {
 	like "TCP" "$(ask tcp "$client" - 192.0.2.2:80 5000)" '^192\.0\.2\.1:'
 	at_least "remote-hits" "$(counter remote-hits)" $((before + 30))
 	is "flows of node $LAST" "$(on_node "$LAST" flows)" 0
+}
+
+replies_on_another_node_are_offloaded_too() {
+	local before
+	needs_nodes 2 || return 0
+	steer lan0 0
+	steer wan0 "$LAST"
+	configure config set --offload on
+	hold far udp "$client" 10.0.0.2:4321 192.0.2.2:53
+	is "answered while it learns" "$(agent burst 4 far 6)" 6
+	before=$(counter offloaded)
+	is "answered" "$(agent burst 4 far 5)" 5
+	is "packets offloaded, both ways" "$(($(counter offloaded) - before))" 10
+	configure config set --offload off
 }
 
 replies_on_the_same_node_are_not_remote() {

@@ -82,14 +82,8 @@ impl Handler for Net {
         };
         self.expect_rest(rcu);
         let entry = self.flow_quickly(&plain.tuple(), rcu);
-        if let Some((entry, id)) = entry.and_then(|entry| Some((entry, entry.route()?))) {
-            match offload::forward(hook, skb, plain, (entry, id)) {
-                Ok(route) => {
-                    self.count(Counter::Offloaded);
-                    return Verdict::Forward(route);
-                }
-                Err(reason) => self.count(reason),
-            }
+        if let Some(verdict) = entry.and_then(|entry| past(hook, skb, plain, entry)) {
+            return verdict;
         }
         let [addrs, rest] = plain.words;
         prerouting_plain(hook, skb, (addrs, rest), plain.edge, entry)
@@ -114,8 +108,28 @@ impl Handler for Net {
     }
 }
 
-/// Plain packets that take the whole stack. In pieces, so that a packet that does not is never put
-/// into memory.
+/// Sends a packet of `entry` past the stack, if it may go there.
+#[inline(always)]
+fn past<'a>(
+    hook: &Hook<'a>,
+    skb: &mut Skb,
+    plain: Plain,
+    entry: &FlowEntry<V4>,
+) -> Option<Verdict<'a>> {
+    match offload::forward(hook, skb, plain, (entry, entry.route()?)) {
+        Ok(route) => {
+            hook.net.count(Counter::Offloaded);
+            Some(Verdict::Forward(route))
+        }
+        Err(reason) => {
+            hook.net.count(reason);
+            None
+        }
+    }
+}
+
+/// Plain packets that take the whole stack, or whose flow was not found at once. In pieces, so that
+/// others are never put into memory.
 #[inline(never)]
 fn prerouting_plain<'a>(
     hook: &Hook<'a>,
@@ -125,9 +139,15 @@ fn prerouting_plain<'a>(
     entry: Option<&'a FlowEntry<V4>>,
 ) -> Verdict<'a> {
     let words = [addrs, rest];
-    let packet = Plain { words, edge }.packet();
-    let entry = entry.or_else(|| hook.net.flow(&packet.tuple, hook.rcu));
-    let outcome = inbound::packet(hook, skb, &packet, entry);
+    let plain = Plain { words, edge };
+    let late = match entry {
+        Some(_) => None,
+        None => hook.net.flow(&plain.tuple(), hook.rcu),
+    };
+    if let Some(verdict) = late.and_then(|entry| past(hook, skb, plain, entry)) {
+        return verdict;
+    }
+    let outcome = inbound::packet(hook, skb, &plain.packet(), entry.or(late));
     hook.net.finish(outcome)
 }
 

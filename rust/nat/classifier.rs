@@ -95,6 +95,15 @@ pub struct Slot<A> {
 // A cache line.
 const _: () = assert!(size_of::<Slot<V4>>() == 64);
 
+/// What of a slot is looked at first, in a fraction of the memory: 0 for one that is empty, else a
+/// part of the hash. Packets that a group does not concern hardly ever look at its slots.
+pub type Tag = u8;
+
+#[inline]
+fn tag(hash: u64) -> Tag {
+    (hash >> 56) as Tag | 1
+}
+
 /// The policy of an entry.
 #[derive(Copy, Clone)]
 struct Entry {
@@ -295,38 +304,42 @@ fn place(groups: &mut [Group]) -> Option<usize> {
     Some(next)
 }
 
-/// Fills `slots`, which may hold anything, with the entries of `policies`, each with the index that
-/// [`find`] is to return for it.
+/// Fills `slots` and their `tags`, which may hold anything, with the entries of `policies`, each with
+/// the index that [`find`] is to return for it.
 ///
-/// `groups` and the number of slots have to be what [`plan`] made of the same policies. Fails if an
+/// `groups` and the numbers of slots and of tags have to be what [`plan`] made of the same policies. Fails if an
 /// entry finds no room there, or an index is `u32::MAX`.
 pub fn build<'a, A: Addr + 'a>(
     policies: impl Iterator<Item = (u32, &'a Policy<A>)>,
     key: &Key,
     groups: &[Group],
     slots: &mut [Slot<A>],
+    tags: &mut [Tag],
 ) -> Result<(), BuildError> {
     slots.fill(Slot::default());
+    tags.fill(0);
     for (index, policy) in policies {
         let entry = Entry::new(policy, index).ok_or(BuildError::NoSpace)?;
         for (mask, fields) in entries(policy) {
             let group = groups.iter().find(|group| group.mask == mask);
             let group = group.ok_or(BuildError::NoSpace)?;
-            insert(group, key, slots, fields, entry).ok_or(BuildError::NoSpace)?;
+            let hash = fields.hash(key);
+            let at = insert(group, hash, slots, fields, entry).ok_or(BuildError::NoSpace)?;
+            *tags.get_mut(at).ok_or(BuildError::NoSpace)? = tag(hash);
         }
     }
     Ok(())
 }
 
-/// Stores an entry; of two with the same fields, only the better one stays.
+/// Stores an entry, and says where; of two with the same fields, only the better one stays.
 fn insert<A: Addr>(
     group: &Group,
-    key: &Key,
+    hash: u64,
     slots: &mut [Slot<A>],
     fields: Fields<A>,
     entry: Entry,
-) -> Option<()> {
-    let at = group.probes(fields.hash(key)).find(|at| {
+) -> Option<usize> {
+    let at = group.probes(hash).find(|at| {
         let there = slots.get(*at);
         there.is_some_and(|slot| slot.entry.is_none() || slot.fields == fields)
     })?;
@@ -336,15 +349,15 @@ fn insert<A: Addr>(
         Some(other) if other.rank() <= entry.rank() => Some(other),
         _ => Some(entry),
     };
-    Some(())
+    Some(at)
 }
 
 /// Returns the index of the best policy that matches: the one with the lowest [`Policy::rank`].
 ///
-/// `groups` and `slots` are what [`build`] filled, with the same `key`.
+/// `groups`, `slots` and `tags` are what [`build`] filled, with the same `key`.
 pub fn find<A: Addr>(
     groups: &[Group],
-    slots: &[Slot<A>],
+    (slots, tags): (&[Slot<A>], &[Tag]),
     key: &Key,
     subject: &Subject<A>,
 ) -> Option<u32> {
@@ -353,7 +366,7 @@ pub fn find<A: Addr>(
         if best.is_some_and(|best| best.rank() <= group.best) {
             break;
         }
-        let found = group.lookup(slots, key, subject);
+        let found = group.lookup((slots, tags), key, subject);
         best = match (best, found) {
             (Some(a), Some(b)) if a.rank() <= b.rank() => Some(a),
             (best, found) => found.or(best),
@@ -365,13 +378,23 @@ pub fn find<A: Addr>(
 impl Group {
     /// The entry for `subject`. Ends at the first empty slot, or after one round.
     #[inline]
-    fn lookup<A: Addr>(&self, slots: &[Slot<A>], key: &Key, subject: &Subject<A>) -> Option<Entry> {
+    fn lookup<A: Addr>(
+        &self,
+        (slots, tags): (&[Slot<A>], &[Tag]),
+        key: &Key,
+        subject: &Subject<A>,
+    ) -> Option<Entry> {
         let fields = self.mask.apply(subject);
-        for at in self.probes(fields.hash(key)) {
+        let hash = fields.hash(key);
+        for at in self.probes(hash) {
+            match *tags.get(at)? {
+                0 => return None,
+                other if other != tag(hash) => continue,
+                _ => (),
+            }
             let slot = slots.get(at)?;
-            let entry = slot.entry?;
             if slot.fields == fields {
-                return Some(entry);
+                return slot.entry;
             }
         }
         None

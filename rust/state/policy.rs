@@ -4,7 +4,7 @@
 
 use super::pool::Pool;
 use crate::nat::addr::V4;
-use crate::nat::classifier::{self, BuildError, Group, Slot, MAX_GROUPS};
+use crate::nat::classifier::{self, BuildError, Group, Slot, Tag, MAX_GROUPS};
 use crate::nat::hash::Key;
 use crate::nat::policy::{Policy, Side, Subject};
 use crate::nat::ports::PortRange;
@@ -108,6 +108,7 @@ struct Rules {
     entries: NodeArray<Arc<Entry>>,
     groups: NodeArray<Group>,
     slots: NodeArray<Slot<V4>>,
+    tags: NodeArray<Tag>,
 }
 
 impl Rules {
@@ -121,11 +122,15 @@ impl Rules {
         let groups = NodeArray::new(sizes.groups, node, groups.into_iter())?;
         let slots = core::iter::repeat(Slot::default());
         let mut slots = NodeArray::new(sizes.slots, node, slots)?;
-        classifier::build((0u32..).zip(policies()), key, &groups, &mut slots)?;
+        let tags = core::iter::repeat(Tag::default());
+        let mut tags = NodeArray::new(sizes.slots, node, tags)?;
+        let policies = (0u32..).zip(policies());
+        classifier::build(policies, key, &groups, &mut slots, &mut tags)?;
         Ok(Self {
             entries,
             groups,
             slots,
+            tags,
         })
     }
 
@@ -134,12 +139,13 @@ impl Rules {
             entries: copy_of(&self.entries, node)?,
             groups: copy_of(&self.groups, node)?,
             slots: copy_of(&self.slots, node)?,
+            tags: copy_of(&self.tags, node)?,
         })
     }
 
     #[inline]
     fn find(&self, key: &Key, subject: &Subject<V4>) -> Option<&Arc<Entry>> {
-        let index = classifier::find(&self.groups, &self.slots, key, subject)?;
+        let index = classifier::find(&self.groups, (&self.slots, &self.tags), key, subject)?;
         self.entries.get(index as usize)
     }
 }

@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0
 """The project's targets, each judged if its arms were measured."""
 
-FAST, HOOKS, RIVAL, TABLE = "fastnat", "fastnat-hooks", "conntrack", "flowtable"
+FAST, EARLY, HOOKS, RIVAL, TABLE = "fastnat", "fastnat-early", "fastnat-hooks", "conntrack", "flowtable"
 
 # At least so many times the packets a second of the rival, everything included.
 GROSS = [
     ("1", FAST, RIVAL, 1.7), ("1", FAST, TABLE, 1.05), ("1000", FAST, RIVAL, 2.2), ("1000", FAST, TABLE, 1.15),
     ("50000", FAST, RIVAL, 2.5), ("50000", FAST, TABLE, 1.7), ("1000000", FAST, RIVAL, 1.8), ("1000000", FAST, TABLE, 2.5),
     ("1000", HOOKS, RIVAL, 1.35), ("new", FAST, RIVAL, 3), ("new", FAST, TABLE, 3), ("mix", FAST, RIVAL, 2.2), ("mix", FAST, TABLE, 1.3),
-    ("gro-16", FAST, TABLE, 1.1),
+    ("50000", EARLY, RIVAL, 2.5), ("50000", EARLY, TABLE, 1.7), ("1000000", EARLY, RIVAL, 2.4), ("1000000", EARLY, TABLE, 3.5),
+    ("mix", EARLY, RIVAL, 2.2), ("mix", EARLY, TABLE, 1.3), ("gro-16", FAST, TABLE, 1.1),
 ]
 # At most this part of the rival's time above the null arm.
-NET = [("1", FAST, TABLE, 0.8), ("1000", FAST, TABLE, 0.6), ("50000", FAST, TABLE, 0.4)]
+NET = [("1", FAST, TABLE, 0.8), ("1000", FAST, TABLE, 0.6), ("50000", FAST, TABLE, 0.4), ("50000", EARLY, TABLE, 0.4)]
 BYTES, SHARE = 192, 0.5
 LOST = 0.20
 

@@ -18,6 +18,7 @@ use common::{cases, ep, v4};
 struct Classifier {
     groups: Vec<Group>,
     slots: Vec<Slot<V4>>,
+    tags: Vec<Tag>,
     key: Key,
 }
 
@@ -27,12 +28,18 @@ impl Classifier {
         let sizes = plan(policies.iter(), &mut groups)?;
         groups.truncate(sizes.groups);
         let mut slots = vec![Slot::default(); sizes.slots];
-        build((0..).zip(policies), &key, &groups, &mut slots)?;
-        Ok(Self { groups, slots, key })
+        let mut tags = vec![0; sizes.slots];
+        build((0..).zip(policies), &key, &groups, &mut slots, &mut tags)?;
+        Ok(Self {
+            groups,
+            slots,
+            tags,
+            key,
+        })
     }
 
     fn find(&self, subject: &Subject<V4>) -> Option<u32> {
-        find(&self.groups, &self.slots, &self.key, subject)
+        find(&self.groups, (&self.slots, &self.tags), &self.key, subject)
     }
 }
 
@@ -340,6 +347,7 @@ fn storage_that_does_not_fit() {
     let sizes = plan(policies.iter(), &mut groups).unwrap();
     let groups = &groups[..sizes.groups];
     let mut slots = vec![Slot::<V4>::default(); sizes.slots];
+    let mut tags = vec![0; sizes.slots];
     let key = Key(7, 8);
     let mut more = policies.clone();
     more.extend((100..120).map(|i| narrow(i, i)));
@@ -348,16 +356,22 @@ fn storage_that_does_not_fit() {
         (&policies, &[][..], sizes.slots),
         (&more, groups, sizes.slots),
     ] {
-        let built = build((0..).zip(policies), &key, groups, &mut slots[..room]);
+        let built = build(
+            (0..).zip(policies),
+            &key,
+            groups,
+            &mut slots[..room],
+            &mut tags[..room],
+        );
         assert_eq!(built, Err(BuildError::NoSpace));
     }
     // A full region does not trap a lookup.
-    assert_eq!(find(groups, &slots, &key, &towards(5000, 1)), None);
+    assert_eq!(find(groups, (&slots, &tags), &key, &towards(5000, 1)), None);
     // What was there does not matter.
     assert_eq!(
-        build((0..).zip(&policies), &key, groups, &mut slots),
+        build((0..).zip(&policies), &key, groups, &mut slots, &mut tags),
         Ok(())
     );
-    assert_eq!(find(groups, &slots, &key, &towards(5, 1)), Some(5));
-    assert_eq!(find(groups, &slots, &key, &towards(100, 1)), None);
+    assert_eq!(find(groups, (&slots, &tags), &key, &towards(5, 1)), Some(5));
+    assert_eq!(find(groups, (&slots, &tags), &key, &towards(100, 1)), None);
 }
