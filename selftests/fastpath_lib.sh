@@ -50,6 +50,12 @@ warm() {
 	done
 }
 
+# The gateway knows of all its links that they are up: it notices up to a second after it, and forgets its
+# routes then. Tunnels never say more than that they do not know.
+links_are_up() {
+	! ip -n "$gw" -d -o link show up | grep -Ev 'LOOPBACK| (gre|vxlan) ' | grep -qv 'state UP'
+}
+
 # past NAME [COUNT [SIZE]]: exchanges on an open socket; all packets of both directions go past the stack.
 past() {
 	local count=${2:-4}
