@@ -4,7 +4,7 @@
 set -euo pipefail
 
 cd "$(dirname "$0")/../.."
-allowed='(www\.|docs\.|datatracker\.)?(kernel|rfc-editor|ietf|iana|man7|json-schema)\.org|([a-z0-9-]+\.)?example(\.[a-z]+)?|localhost|[0-9.]+|\[|\$|<|%'
+allowed='(www\.|docs\.|datatracker\.)?(kernel|rfc-editor|ietf|iana|man7|json-schema|w3)\.org|([a-z0-9-]+\.)?example(\.[a-z]+)?|localhost|[0-9.]+|\[|\$|<|%'
 ! git ls-files -co --exclude-standard -z -- . ':!:*Cargo.lock' ':!:LICENSES' |
 	xargs -0 grep -nIoE '(https?|ftp|git|ssh)://[^ /")>`]+' -- 2>/dev/null |
 	grep -vE "://($allowed)"
