@@ -23,13 +23,6 @@ TESTS=(
 	the_way_back_is_narrower
 )
 
-width() { ip -n "$1" link set "$2" mtu "$3"; }
-learned_mtu() { at "$1" ip route get "$2" | grep -o 'mtu [0-9]*'; }
-forget() {
-	at "$client" ip route flush cache
-	at "$server" ip route flush cache
-}
-
 # A datagram of 4000 bytes: the firewall gets it in one piece.
 fragments_take_the_whole_stack() {
 	agent set u pmtudisc 0 >/dev/null

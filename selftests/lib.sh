@@ -219,6 +219,19 @@ second_client() {
 	apply
 }
 
+# ---- what a link carries ----
+
+# width NS IF MTU: of one end only, so that nobody else knows.
+width() { ip -n "$1" link set "$2" mtu "$3"; }
+
+learned_mtu() { at "$1" ip route get "$2" | grep -o 'mtu [0-9]*'; }
+
+# What both ends have learned of the way.
+forget() {
+	at "$client" ip route flush cache
+	at "$server" ip route flush cache
+}
+
 # ---- fastnat ----
 
 fn() { "$FASTNAT" --netns "$gw" "$@"; }

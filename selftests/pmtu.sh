@@ -20,16 +20,6 @@ TESTS=(
 	a_download_adapts_to_the_gateway
 )
 
-# width NS IF MTU: of one end only, so that nobody else knows.
-width() { ip -n "$1" link set "$2" mtu "$3"; }
-
-learned_mtu() { at "$1" ip route get "$2" | grep -o 'mtu [0-9]*'; }
-
-forget() {
-	at "$client" ip route flush cache
-	at "$server" ip route flush cache
-}
-
 ping_learns_of_a_narrow_link_outside() {
 	width "$outer" eth1 1400
 	like "ping" "$(at "$client" ping -nc1 -W3 -M"do" -s1472 198.51.100.2 2>&1)" \

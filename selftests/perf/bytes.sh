@@ -18,7 +18,6 @@ here=$(cd "$(dirname "$0")" && pwd -P)
 netns=fastnat-bytes-$$
 
 cleanup() {
-	ip netns exec "$netns" fastnat policy flush >/dev/null 2>&1 || true
 	rmmod fastnat_bench 2>/dev/null || true
 	ip netns del "$netns" 2>/dev/null || true
 }
@@ -31,16 +30,7 @@ ip netns exec "$netns" insmod "${FASTNAT_BENCH:-$here/module/fastnat_bench.ko}" 
 [[ -d /sys/module/fastnat ]] || modprobe fastnat
 mountpoint -q /sys/kernel/debug || mount -t debugfs debugfs /sys/kernel/debug
 ip netns exec "$netns" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.disable_ipv6=1
-ip -n "$netns" -batch - <<-'END'
-	addr add 10.0.0.1/24 dev bench0
-	addr add 192.0.2.1/24 dev bench1
-	link set bench0 up
-	link set bench1 up
-	neigh add 10.0.0.2 lladdr 02:00:00:00:00:02 dev bench0 nud permanent
-	neigh add 192.0.2.2 lladdr 02:00:00:00:01:02 dev bench1 nud permanent
-	route add 10.1.0.0/16 via 10.0.0.2
-	route add 198.18.0.0/15 via 192.0.2.2
-END
+ip -n "$netns" -batch "$here/gateway.ip"
 status=0
 # "ip netns exec" gives the process a /sys of its own, without debugfs.
 nsenter --net="/run/netns/$netns" python3 -B "$here/bytes.py" "$@" || status=$?

@@ -24,16 +24,7 @@ BENCH=/sys/kernel/debug/fastnat_bench
 topology() {
 	insmod module/fastnat_bench.ko
 	sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.disable_ipv6=1
-	ip -batch - <<-'END'
-		addr add 10.0.0.1/24 dev bench0
-		addr add 192.0.2.1/24 dev bench1
-		link set bench0 up
-		link set bench1 up
-		neigh add 10.0.0.2 lladdr 02:00:00:00:00:02 dev bench0 nud permanent
-		neigh add 192.0.2.2 lladdr 02:00:00:00:01:02 dev bench1 nud permanent
-		route add 10.1.0.0/16 via 10.0.0.2
-		route add 198.18.0.0/15 via 192.0.2.2
-	END
+	ip -batch gateway.ip
 }
 
 # UDP flows, then TCP flows: 10.1.x.y:10000 to 198.18.0.1:53.
