@@ -37,6 +37,7 @@ void *fastnat_shim_cache_alloc(struct kmem_cache *cache, int node);
 void *fastnat_shim_counters_alloc(unsigned int count);
 void fastnat_shim_counters_free(void *counters);
 void fastnat_shim_counter_inc(void *counters, unsigned int index);
+void fastnat_shim_counter_add(void *counters, unsigned int index, unsigned int count);
 u64 fastnat_shim_counter_get(void *counters, unsigned int index, int cpu);
 
 u64 fastnat_shim_memory(void);
@@ -79,6 +80,7 @@ u32 fastnat_shim_skb_mark(const struct sk_buff *skb);
 __be32 fastnat_shim_masquerade_addr(const struct sk_buff *skb,
 				    struct net_device *out);
 void fastnat_shim_dev_name(const struct net_device *dev, u8 *name);
+u32 fastnat_shim_dev_index(const struct net_device *dev);
 bool fastnat_shim_dev_is_internal(const struct net_device *dev);
 bool fastnat_shim_dev_has_addr(struct net_device *dev, __be32 addr);
 u32 fastnat_shim_route_generation(struct net *net);
@@ -126,6 +128,47 @@ struct net_device *fastnat_shim_dev_get(struct net *net, const char *name);
 void fastnat_shim_dev_put(struct net_device *dev);
 int fastnat_shim_dev_notifier_register(void);
 void fastnat_shim_dev_notifier_unregister(void);
+
+/* gro.c */
+
+/* Bytes of a TCP header with the timestamp option alone. */
+#define FASTNAT_GRO_TCP_LEN 32
+
+/* A packet that GRO receives, and the one that is held of its flow. */
+struct fastnat_gro {
+	int which;
+	struct list_head *head;
+	struct sk_buff *skb;
+	/* where the IP header is; a device by its number, and its MTU */
+	u32 off;
+	u32 ifindex;
+	u32 mtu;
+	/* the packet's headers, in one piece, and what was received, from the IP header on */
+	u32 headers_len;
+	const u8 *headers;
+	u32 len;
+	/* what is held, NULL if nothing; the lengths of the payload, and from the IP header on */
+	u32 held_headers_len;
+	u8 *held_headers;
+	struct sk_buff *held;
+	u32 held_payload;
+	u32 held_mss;
+	u32 held_segments;
+	u32 held_len;
+	bool held_is_private;
+	bool held_is_list;
+	bool is_merged;
+	/* what goes up the stack now: the callback's answer */
+	struct sk_buff *flush;
+};
+
+int fastnat_shim_gro_attach(char *who, size_t len);
+void fastnat_shim_gro_detach(void);
+void fastnat_shim_gro_look(struct fastnat_gro *gro);
+void fastnat_shim_gro_merge(struct fastnat_gro *gro);
+void fastnat_shim_gro_flush(struct fastnat_gro *gro);
+void fastnat_shim_gro_refuse(struct fastnat_gro *gro);
+void fastnat_shim_gro_forget_list(struct fastnat_gro *gro);
 
 /* sock.c */
 struct fastnat_sock_tuple {
@@ -179,6 +222,7 @@ void fastnat_rs_net_pre_exit(void *state);
 void fastnat_rs_net_exit(void *state);
 u32 fastnat_rs_sysctl(const void *state, u32 which);
 void fastnat_rs_dev_event(void *state, const struct net_device *dev, bool gone);
+void fastnat_rs_gro(const void *state, struct fastnat_gro *gro);
 void fastnat_rs_addr_lost(void *state, __be32 addr);
 
 #endif /* _FASTNAT_SHIM_H */

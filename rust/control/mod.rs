@@ -8,6 +8,7 @@ mod config;
 mod devices;
 mod early;
 mod flow;
+mod lro;
 mod offload;
 mod policy;
 mod pool;

@@ -13,6 +13,7 @@ mod early;
 mod hairpin;
 mod icmp;
 mod inbound;
+mod lro;
 mod offload;
 mod outbound;
 mod packet;

@@ -9,6 +9,7 @@ pub mod addr;
 pub mod checksum;
 pub mod classifier;
 pub mod hash;
+pub mod lro;
 pub mod offload;
 pub mod packet;
 pub mod plain;

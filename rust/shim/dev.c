@@ -13,6 +13,11 @@ void fastnat_shim_dev_name(const struct net_device *dev, u8 *name)
 	memcpy(name, dev->name, IFNAMSIZ);
 }
 
+u32 fastnat_shim_dev_index(const struct net_device *dev)
+{
+	return dev->ifindex;
+}
+
 bool fastnat_shim_dev_is_internal(const struct net_device *dev)
 {
 	return dev->flags & IFF_LOOPBACK || netif_is_l3_master(dev);

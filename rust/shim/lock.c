@@ -101,6 +101,11 @@ void fastnat_shim_counter_inc(void *counters, unsigned int index)
 	this_cpu_inc(fastnat_percpu(counters)[index]);
 }
 
+void fastnat_shim_counter_add(void *counters, unsigned int index, unsigned int count)
+{
+	this_cpu_add(fastnat_percpu(counters)[index], count);
+}
+
 u64 fastnat_shim_counter_get(void *counters, unsigned int index, int cpu)
 {
 	return READ_ONCE(*per_cpu_ptr(fastnat_percpu(counters) + index, cpu));

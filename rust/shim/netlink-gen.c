@@ -219,6 +219,18 @@ static const struct nla_policy fastnat_policies_add_nl_policy[FASTNAT_A_POLICIES
 	[FASTNAT_A_POLICIES_POLICY] = NLA_POLICY_NESTED(fastnat_new_policy_nl_policy),
 };
 
+/* FASTNAT_CMD_LRO_SET - do */
+static const struct nla_policy fastnat_lro_set_nl_policy[FASTNAT_A_LRO_LIMIT + 1] = {
+	[FASTNAT_A_LRO_DEVICE] = { .type = NLA_NUL_STRING, .len = 15, },
+	[FASTNAT_A_LRO_MODE] = NLA_POLICY_MAX(NLA_U32, 2),
+	[FASTNAT_A_LRO_LIMIT] = NLA_POLICY_RANGE(NLA_U8, 2, 64),
+};
+
+/* FASTNAT_CMD_LRO_DEL - do */
+static const struct nla_policy fastnat_lro_del_nl_policy[FASTNAT_A_LRO_DEVICE + 1] = {
+	[FASTNAT_A_LRO_DEVICE] = { .type = NLA_NUL_STRING, .len = 15, },
+};
+
 /* Ops table for fastnat */
 static const struct genl_split_ops fastnat_nl_ops[] = {
 	{
@@ -332,6 +344,25 @@ static const struct genl_split_ops fastnat_nl_ops[] = {
 		.policy		= fastnat_policies_add_nl_policy,
 		.maxattr	= FASTNAT_A_POLICIES_POLICY,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= FASTNAT_CMD_LRO_SET,
+		.doit		= fastnat_nl_lro_set_doit,
+		.policy		= fastnat_lro_set_nl_policy,
+		.maxattr	= FASTNAT_A_LRO_LIMIT,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= FASTNAT_CMD_LRO_DEL,
+		.doit		= fastnat_nl_lro_del_doit,
+		.policy		= fastnat_lro_del_nl_policy,
+		.maxattr	= FASTNAT_A_LRO_DEVICE,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd	= FASTNAT_CMD_LRO_GET,
+		.dumpit	= fastnat_nl_lro_get_dumpit,
+		.flags	= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DUMP,
 	},
 };
 

@@ -41,6 +41,9 @@ int fastnat_nl_size_get_doit(struct sk_buff *skb, struct genl_info *info);
 int fastnat_nl_table_get_dumpit(struct sk_buff *skb,
 				struct netlink_callback *cb);
 int fastnat_nl_policies_add_doit(struct sk_buff *skb, struct genl_info *info);
+int fastnat_nl_lro_set_doit(struct sk_buff *skb, struct genl_info *info);
+int fastnat_nl_lro_del_doit(struct sk_buff *skb, struct genl_info *info);
+int fastnat_nl_lro_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 
 enum {
 	FASTNAT_NLGRP_LIMIT,

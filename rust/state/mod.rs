@@ -11,6 +11,7 @@ mod early;
 pub(crate) mod events;
 mod keeper;
 mod lookup;
+pub(crate) mod lro;
 mod net;
 pub(crate) mod offload;
 pub(crate) mod policy;

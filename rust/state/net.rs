@@ -7,6 +7,7 @@ use super::defaults::FEWEST_BUCKETS;
 use super::early::Earlies;
 use super::events::Events;
 use super::keeper::{Calm, Keeper};
+use super::lro::Lro;
 use super::offload::OffloadRules;
 use super::policy::Snapshots;
 use super::settings::Settings;
@@ -60,6 +61,9 @@ pub(crate) struct Net {
     /// Whose packets are looked up early.
     #[pin]
     pub(crate) early: Mutex<Earlies>,
+    /// How TCP segments are aggregated.
+    #[pin]
+    pub(crate) lro: Lro,
     /// What only the control path touches.
     #[pin]
     pub(crate) control: Mutex<Control>,
@@ -103,6 +107,7 @@ impl Net {
         let offload = Published::empty();
         offload.replace(Some(OffloadRules::new(Rules::default())?));
         let routes = Routes::new(first)?;
+        let lro = Lro::new()?;
         Arc::pin_init(
             pin_init!(Self {
                 net,
@@ -119,6 +124,7 @@ impl Net {
                 events,
                 is_early: AtomicBool::new(false),
                 early <- new_mutex!(Earlies::new(), "fastnat_early"),
+                lro <- lro,
                 control <- new_mutex!(Control::new(), "fastnat_control"),
             }),
             GFP_KERNEL,
@@ -165,6 +171,7 @@ impl Net {
     pub(crate) fn pre_exit(&self) {
         self.control.lock().disable_hooks();
         self.end_early();
+        self.end_lro();
         self.routes.forget();
     }
 

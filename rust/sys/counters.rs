@@ -42,6 +42,15 @@ impl Counters {
         }
     }
 
+    /// Adds `count` on this CPU. Any context.
+    #[inline]
+    pub(crate) fn add(&self, index: u32, count: u32) {
+        if index < self.count {
+            // SAFETY: By the invariant, `index` is inside the row.
+            unsafe { ffi::fastnat_shim_counter_add(self.base, index, count) };
+        }
+    }
+
     /// The sum over the CPUs, present or not, whose node `wanted` accepts; see [`node::of_cpu`].
     pub(crate) fn sum(&self, index: u32, wanted: impl Fn(i32) -> bool) -> u64 {
         if index >= self.count {

@@ -4,6 +4,7 @@
 
 use super::ffi;
 use super::hook::Context;
+use super::pernet::NetRef;
 use super::rcu::Rcu;
 use super::skb::Skb;
 use crate::nat::addr::{Addr, Be32, V4};
@@ -39,6 +40,12 @@ impl<'a> Device<'a> {
         policy::padded(name)
     }
 
+    /// The number in its namespace.
+    pub(crate) fn index(&self) -> u32 {
+        // SAFETY: Valid for 'a.
+        unsafe { ffi::fastnat_shim_dev_index(self.0.as_ptr()) }
+    }
+
     /// Is it the loopback interface, or that of a VRF? What passes there either stays in the host
     /// or passes the hooks once more on the interface proper.
     pub(crate) fn is_internal(&self) -> bool {
@@ -58,6 +65,17 @@ impl<'a> Device<'a> {
         // SAFETY: Both are valid while the hook runs.
         let addr = unsafe { ffi::fastnat_shim_masquerade_addr(skb.as_ptr(), self.0.as_ptr()) };
         Some(unwire(addr)).filter(|addr| !addr.is_unspecified())
+    }
+}
+
+/// The number of the interface with this name, if there is one.
+pub(crate) fn index_of(net: &NetRef, name: &IfName) -> Option<u32> {
+    // SAFETY: The namespace is alive; a name ends with a zero. The reference is given back.
+    unsafe {
+        let dev = ffi::fastnat_shim_dev_get(net.as_ptr(), name.as_ptr().cast());
+        let index = Device::from_ptr(dev)?.index();
+        ffi::fastnat_shim_dev_put(dev);
+        Some(index)
     }
 }
 

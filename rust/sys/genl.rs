@@ -13,7 +13,9 @@ use core::mem::ManuallyDrop;
 use core::slice;
 use kernel::bindings;
 use kernel::ffi::{c_int, c_void};
+use kernel::fmt::{self, Write};
 use kernel::prelude::*;
+use kernel::str::Formatter;
 
 /// The message header and the generic header in front of the attributes.
 const HEADERS: usize = 20;
@@ -40,9 +42,11 @@ impl Drop for Family {
 }
 
 /// Why a request is refused.
+///
+/// Without a message, that of the request has been put together already.
 pub(crate) struct Refusal {
     errno: Error,
-    message: &'static CStr,
+    message: Option<&'static CStr>,
     attr: *const bindings::nlattr,
     missing: Option<u32>,
     nest: *const bindings::nlattr,
@@ -55,8 +59,15 @@ impl Refusal {
     /// Refuses with a reason in words.
     pub(crate) fn new(errno: Error, message: &'static CStr) -> Self {
         Self {
+            message: Some(message),
+            ..Self::silent(errno)
+        }
+    }
+
+    fn silent(errno: Error) -> Self {
+        Self {
             errno,
-            message,
+            message: None,
             attr: core::ptr::null(),
             missing: None,
             nest: core::ptr::null(),
@@ -95,7 +106,9 @@ impl Refusal {
     unsafe fn report(self, extack: *mut bindings::netlink_ext_ack) -> c_int {
         // SAFETY: The caller's promise.
         if let Some(extack) = unsafe { extack.as_mut() } {
-            extack._msg = self.message.as_char_ptr();
+            if let Some(message) = self.message {
+                extack._msg = message.as_char_ptr();
+            }
             extack.bad_attr = self.attr;
             if let Some(missing) = self.missing {
                 extack.miss_type = missing as u16;
@@ -155,6 +168,19 @@ impl Request<'_> {
             head,
             request: self,
         })
+    }
+
+    /// Refuses with words that are put together. What the kernel has no room for is cut off.
+    pub(crate) fn refuse(&self, errno: Error, words: fmt::Arguments<'_>) -> Refusal {
+        // SAFETY: `info` is valid by the invariant, and its extack is null or that of the request.
+        if let Some(extack) = unsafe { (*self.info).extack.as_mut() } {
+            extack._msg_buf.fill(0);
+            if let Some((_end, text)) = extack._msg_buf.split_last_mut() {
+                let _ = Formatter::new(text).write_fmt(words);
+            }
+            extack._msg = extack._msg_buf.as_ptr();
+        }
+        Refusal::silent(errno)
     }
 
     /// Sends one message back, filled by `fill`.

@@ -7,6 +7,7 @@ pub(crate) mod dev;
 pub(crate) mod event;
 mod ffi;
 pub(crate) mod genl;
+pub(crate) mod gro;
 pub(crate) mod hook;
 pub(crate) mod ingress;
 pub(crate) mod lock;

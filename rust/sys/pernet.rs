@@ -8,7 +8,7 @@
 //!
 //! Unloading the module goes the same way for every namespace.
 
-use super::dev::unwire;
+use super::dev::{unwire, Device};
 use super::ffi;
 use crate::nat::addr::V4;
 use crate::state::Net;
@@ -154,7 +154,7 @@ unsafe extern "C" fn fastnat_rs_addr_lost(state: *mut c_void, addr: u32) {
 
 /// # Safety
 ///
-/// `state` is what the slot of a live namespace holds.
+/// `state` is what the slot of a live namespace holds, `dev` is valid.
 #[no_mangle]
 unsafe extern "C" fn fastnat_rs_dev_event(
     state: *mut c_void,
@@ -164,5 +164,9 @@ unsafe extern "C" fn fastnat_rs_dev_event(
     // SAFETY: The caller's promise.
     if let Some(state) = unsafe { share(state.cast()) } {
         state.device_event(dev.cast(), gone);
+        // SAFETY: The caller's promise.
+        if let Some(device) = unsafe { Device::from_ptr(dev.cast_mut()) } {
+            state.lro_device(&device.name(), device.index(), gone);
+        }
     }
 }

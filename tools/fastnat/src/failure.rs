@@ -23,6 +23,8 @@ pub enum Failure {
         /// What is wrong.
         error: Error,
     },
+    /// A device is not as it has to be.
+    Device(String, &'static str),
     /// A line of a file is no command.
     Line(String, String),
     /// A file cannot be read.
@@ -104,6 +106,7 @@ impl Failure {
                 added,
                 error,
             } => format!("{context} {place}: {}; {}", netlink(error), before(*added)),
+            Self::Device(device, message) => format!("{context} {device}: {message}"),
             Self::Line(place, message) => format!("{context} {place}: {message}"),
             Self::Input(file, error) => format!("{context}: cannot read {file}: {error}"),
             Self::Netns(name, errno) => format!("network namespace {name}: {}", namespace(*errno)),

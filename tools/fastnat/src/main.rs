@@ -2,14 +2,14 @@
 
 //! See the library of the same name.
 
+use std::env;
 use std::process::ExitCode;
 
-use clap::Parser;
 use fastnat::cli::Cli;
 use fastnat::{failure::Failure, run};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::read(env::args_os()).unwrap_or_else(|error| error.exit());
     let context = cli.noun.context();
     match run::run(cli) {
         Ok(()) => ExitCode::SUCCESS,

@@ -251,6 +251,15 @@ pub fn exempt_mark(text: &str) -> Result<Mark, String> {
     })
 }
 
+/// On or off.
+pub fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("use one of: on, off".into()),
+    }
+}
+
 fn name(text: &str, max: usize) -> Result<String, String> {
     if text.is_empty() || text.len() > max {
         return Err(format!("a name has 1 to {max} characters"));

@@ -8,12 +8,14 @@ use clap::CommandFactory;
 use fastnat_netlink::generated::{self, Command};
 use fastnat_netlink::{Attributes, Client, Error};
 
-use crate::cli::{Cli, Noun, binding, config, flow, policy, pool, stats};
+use crate::cli::{self, Cli, Noun, binding, config, flow, policy, pool, stats};
 use crate::failure::Failure;
 use crate::load;
+use crate::lro;
 use crate::monitor;
 use crate::netns;
 use crate::output::{Nothing, Output, Text};
+use crate::parse::Iface;
 use crate::show;
 
 /// A client and where its replies go.
@@ -50,6 +52,7 @@ impl Session {
             Noun::Binding(verb) => self.binding(verb),
             Noun::Stats(stats) => self.stats(stats),
             Noun::Config(verb) => self.config(verb),
+            Noun::Lro(verb) => self.lro(verb),
             Noun::Monitor(arguments) => monitor::run(self.client, self.output, arguments),
             Noun::Completions { .. } => Ok(()),
         }
@@ -138,6 +141,25 @@ impl Session {
                 self.output.print(&show::Size(reply))
             }
             config::Config::Set(set) => self.change(Command::ConfigSet, &set.attributes()),
+        }
+    }
+
+    fn lro(mut self, verb: cli::lro::Lro) -> Result<(), Failure> {
+        match verb {
+            cli::lro::Lro::Set(set) => {
+                if let (Some(Iface(device)), Some(on)) = (&set.dev, set.change.udp) {
+                    lro::switch_udp(device, on)?;
+                }
+                if let Some(request) = set.attributes() {
+                    self.tell(Command::LroSet, &request)?;
+                }
+                self.output.print(&Nothing {})
+            }
+            cli::lro::Lro::Del(del) => self.change(Command::LroDel, &del.attributes()),
+            cli::lro::Lro::Show(show) => {
+                let entries = self.client.dump(Command::LroGet)?;
+                self.output.print(&lro::describe(entries, show.dev)?)
+            }
         }
     }
 

@@ -26,6 +26,8 @@ pub enum Error {
     Refused(Refusal),
     /// The list changed each of the times that it was read.
     Interrupted,
+    /// The kernel has no family of this name.
+    NoFamily(&'static str),
     /// The module, an older one, has no group of events of this name.
     NoGroup(&'static str),
     /// The kernel's answer makes no sense.
@@ -45,6 +47,7 @@ impl fmt::Display for Error {
                     "the list changed while it was read, {DUMP_ATTEMPTS} times in a row"
                 )
             }
+            Self::NoFamily(name) => write!(f, "the kernel has no netlink family {name}"),
             Self::NoGroup(name) => {
                 write!(
                     f,
@@ -85,6 +88,7 @@ impl From<DecodeError> for Error {
 pub struct Client<T = Kernel> {
     pub(crate) transport: T,
     family: Family,
+    version: u8,
     sequence: u32,
     warnings: Vec<String>,
 }
@@ -113,13 +117,19 @@ impl Client {
 impl<T: Transport> Client<T> {
     /// Connects over a given transport.
     pub fn over(transport: T) -> Result<Self, Error> {
+        Self::to(FAMILY, VERSION, transport)
+    }
+
+    /// Connects to a family of any name.
+    pub(crate) fn to(family: &str, version: u8, transport: T) -> Result<Self, Error> {
         let mut client = Self {
             transport,
             family: Family::default(),
+            version,
             sequence: 0,
             warnings: Vec::new(),
         };
-        client.family = client.resolve()?;
+        client.family = client.resolve(family)?;
         Ok(client)
     }
 
@@ -127,6 +137,15 @@ impl<T: Transport> Client<T> {
     pub fn request<R: Attributes>(
         &mut self,
         command: Command,
+        request: &impl Attributes,
+    ) -> Result<Option<R>, Error> {
+        self.send(command as u8, request)
+    }
+
+    /// The same, with the number of a command of the family.
+    pub(crate) fn send<R: Attributes>(
+        &mut self,
+        command: u8,
         request: &impl Attributes,
     ) -> Result<Option<R>, Error> {
         let request = self.compose(command, NLM_F_ACK, request);
@@ -141,7 +160,7 @@ impl<T: Transport> Client<T> {
     /// Lists by `command`. A list that changed while it was read is read again, a few times.
     pub fn dump<R: Attributes>(&mut self, command: Command) -> Result<Vec<R>, Error> {
         for _ in 0..DUMP_ATTEMPTS {
-            let request = self.compose(command, NLM_F_DUMP, &R::default());
+            let request = self.compose(command as u8, NLM_F_DUMP, &R::default());
             let answer = self.exchange(request)?;
             if !answer.interrupted {
                 let items = answer
@@ -171,13 +190,13 @@ impl<T: Transport> Client<T> {
         group.and_then(|group| group.id)
     }
 
-    fn compose<A: Attributes>(&self, command: Command, flags: u16, attributes: &A) -> Request {
+    fn compose<A: Attributes>(&self, command: u8, flags: u16, attributes: &A) -> Request {
         let mut bytes = Vec::new();
         attributes.emit(&mut bytes);
         let message = Generic {
             family: self.family(),
-            command: command as u8,
-            version: VERSION,
+            command,
+            version: self.version,
             attributes: bytes,
         };
         Request {
@@ -187,10 +206,10 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    fn resolve(&mut self) -> Result<Family, Error> {
+    fn resolve(&mut self, name: &str) -> Result<Family, Error> {
         let mut attributes = Vec::new();
         Family {
-            name: Some(FAMILY.into()),
+            name: Some(name.into()),
             ..Family::default()
         }
         .emit(&mut attributes);

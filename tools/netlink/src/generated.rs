@@ -112,6 +112,20 @@ wire_enum! {
     }
 }
 
+wire_enum! {
+    /// How TCP segments that a device receives are aggregated before anything else sees them.
+    LroMode = "lro-mode" {
+        /// As the kernel does without fastnat.
+        Off = 0 "off",
+        /// As the kernel does, so that the very same segments can be made of an aggregate again; up
+        /// to the limit, and with counters.
+        Strict = 1 "strict",
+        /// Also where acknowledgement, window and timestamp advance; what is made of an aggregate
+        /// again has the last ones in all segments.
+        Lro = 2 "lro",
+    }
+}
+
 attribute_set! {
     /// The attribute set `policy`.
     Policy = "policy" {
@@ -503,6 +517,90 @@ attribute_set! {
     }
 }
 
+attribute_set! {
+    /// How TCP is aggregated on a device, and what came of it.
+    Lro = "lro" {
+        /// Name of an interface, which need not exist yet; at most 16 have an entry. Absent for
+        /// what holds on interfaces without one.
+        1 device: Option<String> = "device",
+        /// Number of the interface; absent while there is none of that name.
+        2 ifindex: Option<u32> = "ifindex",
+        /// How segments are aggregated. Default off.
+        3 mode: Option<LroMode> = "mode",
+        /// Segments after which an aggregate is complete. Default 16.
+        4 limit: Option<u8> = "limit",
+        /// Segments in aggregates of two and more.
+        5 segments: Option<u64> = "segments",
+        /// Aggregates of two and more segments.
+        6 aggregates: Option<u64> = "aggregates",
+        /// Payload of TCP in such aggregates.
+        7 bytes: Option<u64> = "bytes",
+        /// Why packets were passed on alone, and why aggregates ended.
+        8 reasons: Option<LroReasons> = "reasons",
+    }
+}
+
+attribute_set! {
+    /// The first, up to tcp-options, are of packets that are never aggregated. The others are of
+    /// aggregates that ended before the end of the poll, and of segments that nothing followed.
+    LroReasons = "lro-reasons" {
+        /// Passed on alone, the packet is followed by padding, or is cut short.
+        1 padding: Option<u64> = "padding",
+        /// Passed on alone, the packet is not TCP.
+        2 not_tcp: Option<u64> = "not-tcp",
+        /// Passed on alone, the packet has IP options or extension headers, or is a fragment.
+        3 ip_options: Option<u64> = "ip-options",
+        /// Passed on alone, a router has marked congestion (ECN CE).
+        4 ce: Option<u64> = "ce",
+        /// Passed on alone, the segment has no payload.
+        5 no_data: Option<u64> = "no-data",
+        /// Passed on alone, the segment has the flag CWR.
+        6 cwr: Option<u64> = "cwr",
+        /// Passed on alone, the segment has the flag ECE.
+        7 ece: Option<u64> = "ece",
+        /// Passed on alone, the segment has the flag SYN.
+        8 syn: Option<u64> = "syn",
+        /// Passed on alone, the segment has the flag FIN.
+        9 fin: Option<u64> = "fin",
+        /// Passed on alone, the segment has the flag URG.
+        10 urg: Option<u64> = "urg",
+        /// Passed on alone, the segment has the flag PSH; in mode strict it ended an aggregate.
+        11 psh: Option<u64> = "psh",
+        /// Passed on alone, the segment has the flag RST.
+        12 rst: Option<u64> = "rst",
+        /// Passed on alone, the segment has no flag ACK.
+        13 no_ack: Option<u64> = "no-ack",
+        /// Passed on alone, the segment has TCP options other than a timestamp; in mode strict
+        /// ended, the options have changed.
+        14 tcp_options: Option<u64> = "tcp-options",
+        /// Ended, another segment came than the next one.
+        15 sequence: Option<u64> = "sequence",
+        /// Ended, the acknowledgement went back; in mode strict it changed.
+        16 ack: Option<u64> = "ack",
+        /// Ended, the window changed; in mode strict only.
+        17 window: Option<u64> = "window",
+        /// Ended, the timestamp went back, or only one of two segments has one; in mode strict it
+        /// changed.
+        18 timestamp: Option<u64> = "timestamp",
+        /// Ended, other fields of the headers differ.
+        19 header: Option<u64> = "header",
+        /// Ended, a segment is longer than the first.
+        20 mss: Option<u64> = "mss",
+        /// Ended, a segment is shorter than the first.
+        21 short: Option<u64> = "short",
+        /// Ended, the aggregate has as many segments as the limit says.
+        22 limit: Option<u64> = "limit",
+        /// Ended, another segment might not fit into a packet of 65535 bytes.
+        23 max_size: Option<u64> = "max-size",
+        /// Passed on alone, the checksum of TCP is wrong.
+        24 checksum: Option<u64> = "checksum",
+        /// Passed on alone or ended, somebody else holds the headers of the packet.
+        25 shared: Option<u64> = "shared",
+        /// Passed on alone or ended, for another reason of the kernel.
+        26 other: Option<u64> = "other",
+    }
+}
+
 /// The commands of the family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -547,6 +645,14 @@ pub enum Command {
     /// Add policies, all of them or none. Refused when one of them would be by policy-add, or two
     /// have the same id. Those without an id get free ones.
     PoliciesAdd = 22,
+    /// Change how TCP is aggregated on a device, or on devices without an entry; what is absent
+    /// stays. A new entry begins as a copy of what held so far. Refused when another module has
+    /// taken the place in the kernel.
+    LroSet = 23,
+    /// Delete the entry of a device, on which what holds without one holds again.
+    LroDel = 24,
+    /// List how TCP is aggregated on devices without an entry, then on those with one.
+    LroGet = 25,
 }
 
 events! {

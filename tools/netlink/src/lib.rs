@@ -5,6 +5,7 @@
 //! [`generated`] has the attribute sets, enums, commands and events of the specification; [`Client`]
 //! speaks to the kernel with them and turns its extended acknowledgements into an [`Error`] that
 //! names the attribute at fault; [`Monitor`] listens to the events and tells when some were lost.
+//! [`ethtool`] is a small part of the kernel's family of that name.
 
 #[macro_use]
 mod define;
@@ -12,6 +13,7 @@ mod define;
 mod ack;
 mod client;
 mod controller;
+pub mod ethtool;
 pub mod generated;
 mod message;
 mod monitor;

@@ -6,11 +6,14 @@ pub mod binding;
 pub mod config;
 pub mod expiry;
 pub mod flow;
+pub mod lro;
 pub mod monitor;
 pub mod offload;
 pub mod policy;
 pub mod pool;
 pub mod stats;
+
+use std::ffi::OsString;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -52,6 +55,13 @@ pub struct Cli {
     pub noun: Noun,
 }
 
+impl Cli {
+    /// Reads the command line.
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        Self::try_parse_from(lro::with_dashes(arguments))
+    }
+}
+
 /// Options of every command.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Global options")]
@@ -85,6 +95,9 @@ pub enum Noun {
     /// Limits, timeouts and modes
     #[command(subcommand)]
     Config(config::Config),
+    /// Aggregation of TCP segments ahead of translation
+    #[command(subcommand)]
+    Lro(lro::Lro),
     /// Print what happens, one line an event, until interrupted
     ///
     /// Without an option for what to print: limits and bindings. The time is that at which the
@@ -110,6 +123,7 @@ impl Noun {
             Self::Binding(binding) => format!("binding {}", binding.verb()),
             Self::Stats(stats) => stats.context().into(),
             Self::Config(config) => format!("config {}", config.verb()),
+            Self::Lro(lro) => format!("lro {}", lro.verb()),
             Self::Monitor(_) => "monitor".into(),
             Self::Completions { .. } => "completions".into(),
         }
