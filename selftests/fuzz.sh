@@ -100,6 +100,7 @@ no_cables() { ! ip -n "$client" link show eth0 && ! ip -n "$server" link show et
 the_module_can_go() {
 	local more
 	[[ -e /sys/module/fastnat/refcnt ]] || { skip "fastnat is not a module here"; return; }
+	comes_true "no namespace aggregates" 20 grep -qx 0 /sys/module/fastnat/refcnt
 	works "unload" rmmod fastnat
 	is "slab caches" "$(grep -c fastnat /proc/slabinfo)" 0
 	is "mappings" "$(grep -c fastnat /proc/vmallocinfo)" 0

@@ -2,8 +2,9 @@
 """What fastnat has to say after a request, given what it said before; for fuzz.py.
 
 The specification says what there is: a set of attributes with operations -add, -del and -get makes a kind of
-object, one with -get and -set makes settings. What -del asks for is the key of the object; an attribute with
-the name of a kind refers to an object of it."""
+object, one with -get and -set makes settings, one with -set, -del and -get settings of one object each, and of
+those that have none of their own. What -del asks for is the key of the object; an attribute with the name of a
+kind refers to an object of it."""
 import socket
 import time
 
@@ -51,6 +52,21 @@ class Kind:
         return items
 
 
+class Exceptions(Kind):
+    """Settings of objects by their key, beginning with what holds for all others, which has no key."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.default = self.name + " of all others"
+
+    def objects(self, entries):
+        return super().objects([entry for entry in entries if None not in self.key_of(entry)])
+
+    def default_of(self, entries):
+        [default] = [entry for entry in entries if None in self.key_of(entry)]
+        return {name: default[name] for name in self.shown if name not in self.key}
+
+
 class Model:
     """What the kernel has to say after a request, given what it said before."""
 
@@ -60,6 +76,8 @@ class Model:
             ops = {op.verb: op for op in spec.ops if op.space == space and op.kind == space}
             if {"add", "del", "get"} <= ops.keys():
                 self.kinds[space] = Kind(spec, ops["add"], ops["del"], ops["get"])
+            elif {"set", "del", "get"} <= ops.keys():
+                self.kinds[space] = Exceptions(spec, ops["set"], ops["del"], ops["get"])
             elif {"get", "set"} <= ops.keys():
                 self.settings[space] = ops["get"]
 
@@ -73,6 +91,8 @@ class Model:
             else:
                 raise Violation(f"{kind.get.name} is never of one piece, though nobody changes anything")
             state[kind.name] = kind.objects(entries)
+            if isinstance(kind, Exceptions):
+                state[kind.default] = kind.default_of(entries)
             self.live(kind, entries)
             self.counted(kind, entries, state)
         for space, get in self.settings.items():
@@ -145,6 +165,8 @@ class Model:
             wrong = None if mortal else "no key" if not given else "no such object" if not known else None
             used = any(found.get(kind.name) == key[0] for other in self.kinds.values() for found in state[other.name].values())
             return wrong, known and not used and not mortal
+        if isinstance(kind, Exceptions):
+            return None, known or not given
         if given and known and not mortal:
             return "the key is taken", False
         for name in self.refers(kind):
@@ -174,7 +196,11 @@ class Model:
     def after(self, before, after, op, values, answer):
         """Raises a Violation if an accepted request had another effect than it said."""
         kind, want = self.kinds.get(op.space), {name: dict(objects) for name, objects in before.items()}
-        if kind and op is kind.add:
+        if isinstance(kind, Exceptions) and op is kind.add:
+            key = kind.key_of(values)
+            default = want[kind.default]
+            (default if None in key else want[kind.name].setdefault(key, dict(default))).update(values)
+        elif kind and op is kind.add:
             new = after[kind.name].keys() - before[kind.name].keys()
             if len(new) != 1:
                 raise Violation(f"accepted, but {len(new)} objects are new: {sorted(new, key=str)}")
@@ -238,3 +264,6 @@ class Model:
     def defaults(self, state):
         for space in self.settings:
             self.agree(space, [attribute.name for attribute in self.spec.sets[space].values()], {}, state[space])
+        for kind in self.kinds.values():
+            if isinstance(kind, Exceptions):
+                self.agree(kind.name, kind.shown, {}, state[kind.default])

@@ -281,6 +281,7 @@ class Member(Player):
                 self.state = {kind.name: kind.objects([]) for kind in self.model.kinds.values()}
                 for kind in self.model.kinds.values():
                     entries = self.genl.list(kind.get.name)[0]
+                    entries = [entry for entry in entries if None not in kind.key_of(entry)]
                     self.state[kind.name] = {kind.key_of(entry): entry for entry in entries}
             if self.dice.often(8):
                 # Forgotten sooner or later, half read.

@@ -245,6 +245,10 @@ devices_that_cannot_are_named() {
 	ip -n "$gw" link del lan0.7
 }
 
+# send_at_once COUNT: datagrams of one flow; answers that come late are counted by the next call.
+send_at_once() { ANSWERS=$((ANSWERS + $(agent volley stream "$1" 700))); }
+are_answered() { send_at_once 0; ((ANSWERS == $1)); }
+
 # What a burst is to netfilter: less than its packets, if it came in lists.
 udp_in_lists_is_translated() {
 	local seen
@@ -263,10 +267,12 @@ udp_in_lists_is_translated() {
 		}
 	END
 	hold stream udp "$client" 10.0.0.2:4000 192.0.2.2:53
-	is "answers" "$(agent volley stream 40 700)" 40
+	ANSWERS=0
+	send_at_once 40
 	configure config set --offload on
-	is "answers, with the first offloaded" "$(agent volley stream 40 700)" 40
-	is "answers, offloaded" "$(agent volley stream 40 700)" 40
+	send_at_once 40 # the first of them learn the route
+	send_at_once 40
+	comes_true "all are answered" 10 are_answered 120
 	configure config set --offload off
 	seen=$(at "$gw" nft -j list counter ip seen seen | jq '.nftables[] | .counter? // empty | .packets')
 	at_least "packets, or lists of them" "$seen" 1
@@ -336,12 +342,12 @@ a_namespace_leaves_no_memory_behind() {
 	local round before more
 	entries_of_a_namespace || { fail "entries"; return; }
 	before=$(percpu)
-	for round in {1..12}; do
+	for round in {1..8}; do
 		entries_of_a_namespace || { fail "entries, $round"; return; }
 	done
 	more=$(($(percpu) - before))
-	note "counters of 12 namespaces: $more kB more than before"
-	((more < 48)) || fail "$more kB more than before"
+	note "counters of 8 namespaces: $more kB more than before"
+	((more < 24)) || fail "$more kB more than before"
 }
 
 gateway_topology

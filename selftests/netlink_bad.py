@@ -30,8 +30,9 @@ SETS = {
                "events offload offload-after offload-exempt-mark offload-exempt-mask offload-exempt-devices early-devices").split(),
     "devices": ["name"],
     "policies": "policy id".split(),
+    "lro": "device ifindex mode limit segments aggregates bytes reasons".split(),
 }
-CMD = {name: number for number, name in enumerate(OPS, 1)} | {"policies-add": 22}
+CMD = {name: number for number, name in enumerate(OPS, 1)} | {"policies-add": 22, "lro-set": 23, "lro-del": 24, "lro-get": 25}
 SNAT, MASQUERADE, DNAT, NO_SNAT, NO_DNAT = range(5)
 
 
@@ -84,6 +85,10 @@ def pool(**fields):
 
 def config(**fields):
     return make("config", **fields)
+
+
+def lro(**fields):
+    return make("lro", **fields)
 
 
 def devices(*names, key="offload-exempt-devices"):
@@ -174,7 +179,7 @@ def request(op, body, flags=REQUEST | ACK, link=None):
 def state():
     """All configuration, as the kernel says it."""
     return [request("policy-get", b"", REQUEST | DUMP)[2], request("pool-get", b"", REQUEST | DUMP)[2],
-            request("config-get", b"")[2]]
+            request("config-get", b"")[2], request("lro-get", b"", REQUEST | DUMP)[2]]
 
 
 GOOD = dict(action=u32(MASQUERADE), out_iface=name("wan0"))
@@ -300,6 +305,26 @@ REFUSED = {
         ("one good, one bad", "config-set", config(timeout_udp=u32(77), timeout_icmp=u32(0)), WANT_MESSAGE),
         ("one bad, one good", "config-set", config(conntrack=u32(9), max_flows=u32(77)), WANT_MESSAGE),
     ],
+    "aggregation that makes no sense": [
+        ("unknown mode", "lro-set", lro(mode=u32(3)), WANT_MESSAGE),
+        ("mode of 1 byte", "lro-set", lro(mode=u8(2)), WANT_MESSAGE),
+        ("no segments", "lro-set", lro(mode=u32(2), limit=u8(0)), WANT_MESSAGE),
+        ("one segment", "lro-set", lro(mode=u32(2), limit=u8(1)), WANT_MESSAGE),
+        ("65 segments", "lro-set", lro(device=name("lan0"), limit=u8(65)), WANT_MESSAGE),
+        ("segments of 4 bytes", "lro-set", lro(limit=u32(16)), WANT_MESSAGE),
+        ("device without name", "lro-set", lro(device=name(""), mode=u32(2)), WANT_MESSAGE),
+        ("device with a long name", "lro-set", lro(device=name("x" * 16), mode=u32(2)), WANT_MESSAGE),
+        ("device name without end", "lro-set", lro(device=b"lan0", mode=u32(2)), WANT_MESSAGE),
+        ("two devices", "lro-set", lro(device=[name("lan0"), name("wan0")], mode=u32(2)), WANT_MESSAGE),
+        ("two modes", "lro-set", lro(mode=[u32(0), u32(2)]), WANT_MESSAGE),
+        ("a number of its own", "lro-set", lro(device=name("wan0"), ifindex=u32(1)), WANT_MESSAGE),
+        ("a counter", "lro-set", lro(device=name("wan0"), segments=bytes(8)), WANT_MESSAGE),
+        ("delete the default", "lro-del", b"", WANT_MESSAGE),
+        ("delete the unknown", "lro-del", lro(device=name("nosuch")), WANT_MESSAGE),
+        ("delete without name", "lro-del", lro(device=name("")), WANT_MESSAGE),
+        ("delete with a mode", "lro-del", lro(device=name("lan0"), mode=u32(0)), WANT_MESSAGE),
+        ("the entry of a device", "lro-get", lro(device=name("lan0")), ANY),
+    ],
     "questions that make no sense": [
         ("flow of no tuple", "flow-get", make("flow", proto=u8(17)), WANT_MESSAGE),
         ("flow of no protocol", "flow-get", nest("flow", "orig", make("tuple", src_addr=ip("10.0.0.1"))), WANT_MESSAGE),
@@ -367,6 +392,8 @@ def in_child(prepare):
                 ("pool-add", pool(name=name("p")) + ONE, REQUEST | ACK), ("pool-del", pool(name=name("used")), REQUEST | ACK),
                 ("config-set", config(timeout_udp=u32(5)), REQUEST | ACK), ("flow-flush", b"", REQUEST | ACK),
                 ("policies-add", policies(policy(**GOOD)), REQUEST | ACK),
+                ("lro-set", lro(device=name("lan0"), limit=u8(3)), REQUEST | ACK),
+                ("lro-del", lro(device=name("lan0")), REQUEST | ACK), ("lro-get", b"", REQUEST | DUMP),
                 ("config-get", b"", REQUEST | ACK), ("stats-get", b"", REQUEST | ACK),
                 ("policy-get", b"", REQUEST | DUMP), ("flow-get", b"", REQUEST | DUMP),
                 ("binding-get", b"", REQUEST | DUMP), ("pool-get", b"", REQUEST | DUMP))]

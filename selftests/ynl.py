@@ -120,6 +120,20 @@ def settings():
     return good
 
 
+def aggregation():
+    [default] = ynl.dump("lro-get", {})
+    good = (check("default", subset(default, {"device": 0, "mode": 0, "limit": 0}), {"device": None, "mode": "off", "limit": 16})
+            and check("every reason is there", sorted(default["reasons"]), sorted(ynl.attr_sets["lro-reasons"])))
+    ynl.do("lro-set", {"device": "wan0", "mode": "lro", "limit": 20})
+    ynl.do("lro-set", {"limit": 2})
+    default, entry = ynl.dump("lro-get", {})
+    good &= check("entry", subset(entry, {"device": 0, "mode": 0, "limit": 0}), {"device": "wan0", "mode": "lro", "limit": 20})
+    good &= check("its number", "ifindex" in entry, True) and check("limit of the others", default["limit"], 2)
+    ynl.do("lro-del", {"device": "wan0"})
+    ynl.do("lro-set", {"limit": 16})
+    return good and check("left", len(ynl.dump("lro-get", {})), 1)
+
+
 def refusals():
     return all([refused("policy-add", {"action": "snat"}), refused("policy-add", {"action": "masquerade", "id": 77}),
                 refused("policy-del", {"id": 4711}), refused("pool-del", {"name": "out"}),
@@ -127,6 +141,8 @@ def refusals():
                 refused("config-set", {"offload-after": 0}), refused("config-set", {"offload-exempt-mask": 2}),
                 refused("config-set", {"offload-exempt-devices": {"name": [""]}}),
                 refused("config-set", {"early-devices": {"name": [""]}}),
+                refused("lro-set", {"device": "", "limit": 3}), refused("lro-set", {"limit": 1}),
+                refused("lro-set", {"limit": 65}), refused("lro-del", {}), refused("lro-del", {"device": "wan9"}),
                 refused("policy-add", {"action": "no-snat", "offload": "on"})])
 
 
@@ -143,7 +159,7 @@ def delete():
     return check("left", [ynl.dump("policy-get", {}), ynl.dump("pool-get", {})], [[], []])
 
 
-TESTS = [pools, policies, several, flows, bindings, stats, settings, refusals, flush, delete]
+TESTS = [pools, policies, several, flows, bindings, stats, settings, aggregation, refusals, flush, delete]
 print("KTAP version 1")
 print(f"1..{len(TESTS)}")
 for number, test in enumerate(TESTS, 1):
