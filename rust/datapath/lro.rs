@@ -120,9 +120,11 @@ fn merge(packet: &mut Received<'_>, segment: &Segment, entry: &Entry, setting: S
     };
     if !merged {
         let reason = difference(segment, packet.headers(), &held);
+        let size = packet.held_len().wrapping_add(segment.payload);
         entry.count(match (reason, packet.is_flushed()) {
             // The kernel goes no further, and leaves what is held as it is.
             (Reason::Other, false) => Reason::Checksum,
+            (Reason::Other, true) if size > LONGEST => Reason::MaxSize,
             (reason, _) => reason,
         });
         if setting.mode == Mode::Lro {

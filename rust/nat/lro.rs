@@ -194,10 +194,11 @@ impl Segment {
         flag(self.flags & (URG | PSH | RST | SYN | FIN), 0)
     }
 
-    /// Is the timestamp its only option?
+    /// Is the timestamp the only option in `headers`, which lie as its own do?
     fn has_timestamp(&self, headers: &[u8]) -> bool {
+        let header_len = (self.word(headers, 12) >> 28).wrapping_mul(4);
         let options = get(headers, self.at.wrapping_add(TCP_LEN));
-        self.header_len == TIMESTAMP_LEN && options == Some(TIMESTAMP)
+        header_len as usize == TIMESTAMP_LEN && options == Some(TIMESTAMP)
     }
 
     fn word(&self, headers: &[u8], offset: usize) -> u32 {
@@ -393,8 +394,11 @@ pub fn difference(segment: &Segment, headers: &[u8], held: &Held<'_>) -> Reason 
     {
         return Reason::Window;
     }
-    if segment.options(headers) != segment.options(held.headers) {
-        return match segment.has_timestamp(headers) {
+    let header_len = |headers| flags(headers) >> 28;
+    let alike = header_len(headers) == header_len(held.headers);
+    if !alike || segment.options(headers) != segment.options(held.headers) {
+        let gone = segment.header_len == TCP_LEN && segment.has_timestamp(held.headers);
+        return match gone || segment.has_timestamp(headers) {
             true => Reason::Timestamp,
             false => Reason::TcpOptions,
         };

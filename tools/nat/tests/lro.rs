@@ -286,6 +286,14 @@ fn differences_have_names() {
         assert_eq!(but(&|r| r.ack -= 1), Reason::Ack);
         assert_eq!(but(&|r| r.window += 1), Reason::Window);
         assert_eq!(but(&|r| r.payload += 1), Reason::Mss);
+        let sack = vec![1, 1, 5, 10, 0, 0, 0, 1, 0, 0, 0, 2];
+        assert_eq!(but(&|r| r.options = sack.clone()), Reason::TcpOptions);
+        let stamped = first.clone().stamped(1, 2);
+        assert_eq!(differs(&stamped, &next), Reason::Timestamp);
+        assert_eq!(
+            differs(&next.clone().stamped(0, 0), &next),
+            Reason::Sequence
+        );
         assert_eq!(but(&|r| r.flags |= 0x40), Reason::Ece);
         assert_eq!(but(&|r| r.flags |= 0x08), Reason::Other);
         assert_eq!(but(&|r| r.ttl -= 1), Reason::Header);
