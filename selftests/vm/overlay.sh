@@ -40,6 +40,8 @@ make_overlay() {
 	[[ ! -d $REPO/Documentation/netlink ]] || (cd "$REPO" && cp -r --parents -t "$root/fastnat" Documentation/netlink)
 	install -m 755 "$here/init" "$root/init"
 	add_installed
+	add_module lro_taken
+	add_kselftest gro net/lib/gro.c
 	# shellcheck disable=SC2016 # expands inside
 	"$rig/in-sysroot" bash -c 'cd "$1" && find . -mindepth 1 | cpio --quiet -o -H newc -R 0:0' cpio "$root" >"$work/overlay.cpio"
 	cat "$base/base.cpio" "$work/overlay.cpio" >"$work/initrd"

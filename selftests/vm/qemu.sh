@@ -59,6 +59,17 @@ monitor() {
 		-serial "unix:$work/monitor")
 }
 
+# Two cables, a card at either end. What leaves one comes to the other in the polls of a real driver.
+network() {
+	local card
+	[[ $nics == yes ]] || return 0
+	for card in 0 1 2 3; do
+		# shellcheck disable=SC2054 # commas are QEMU's
+		args+=(-netdev "hubport,id=net$card,hubid=$((card / 2))"
+			-device "virtio-net-pci,netdev=net$card,mac=02:00:00:00:00:${card}0,romfile=")
+	done
+}
+
 # What an emulated processor counts is the host's counter. A slow kernel on a busy host gets its rate wrong,
 # once by a factor of 24, and then all its clocks are; so it is told.
 counter_rate() {
@@ -110,6 +121,7 @@ start_qemu() {
 		-kernel "$kernel/vmlinuz" -initrd "$work/initrd"
 		-append "console=ttyS0 no5lvl $arguments $(counter_rate) random.trust_cpu=on mitigations=off tsc=nowatchdog watchdog_thresh=60")
 	monitor
+	network
 	"$rig/in-sysroot" qemu-system-x86_64 "${args[@]}" </dev/null 2>"$work/machine" &
 	guest=$!
 }

@@ -33,9 +33,9 @@ def warm(arm, flows, proto=source.UDP):
     arm.warmed(flows)
 
 
-def measure(arm, packets, **words):
+def measure(arm, packets, cut=False, **words):
     then = arm.before()
     words = {"dev": INSIDE, "packets": packets, "order": "shuffle"} | arm.words | words
     result = source.run(**words)
-    arm.measured(result, then)
+    arm.measured(result, then, cut)
     return result

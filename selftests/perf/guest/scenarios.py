@@ -2,6 +2,7 @@
 """What is measured of each arm. A scenario returns rows: what it is of, and nanoseconds a packet or bytes a flow."""
 from functools import partial
 
+import aggregates
 import machine
 import pktgen
 import policies
@@ -13,7 +14,6 @@ SIZES = (1, 1000, 50000, 1000000)
 NEW_FLOWS = 200000
 MIX_FLOWS = 50000
 MEMORY_FLOWS = 1000000
-BURSTS = (1, 4, 16, 44)
 BOTH = (1000, 50000)
 
 
@@ -32,14 +32,6 @@ def both_ways(arm, plan, flows):
     start(arm, flows)
     warm(arm, flows)
     return [row(measure(arm, plan.packets, dev="both", flows="captured", start=0, count=flows))]
-
-
-def segments(arm, plan, burst):
-    """TCP at full size, so many segments of a connection in a row."""
-    flows = 1000
-    start(arm, flows, source.TCP)
-    warm(arm, flows, source.TCP)
-    return [row(measure(arm, plan.packets // 4, start=0, count=flows, len=1514, burst=burst))]
 
 
 def new(arm, plan):
@@ -115,5 +107,5 @@ TABLE["tcp"] = (partial(established, flows=1000, proto=source.TCP), 1000)
 TABLE |= {f"both-{size}": (partial(both_ways, flows=size), size) for size in BOTH}
 TABLE |= {"new": (new, NEW_FLOWS), "mix": (mix, 2 * MIX_FLOWS), "overload": (overload, 500000)}
 TABLE |= {"policies": (policies.scenario, 200000), "memory": (memory, 0)}
-TABLE |= {f"gro-{burst}": (partial(segments, burst=burst), 1000) for burst in BURSTS}
+TABLE |= {name: (function, 1000) for name, function in aggregates.table().items()}
 TABLE["pktgen"] = (pktgen.scenario, 1000)

@@ -13,9 +13,11 @@
 #define BENCH_TAG	0xfa57
 #define BENCH_PRIORITY	-396	/* of our hooks: just ahead of fastnat's */
 #define BENCH_MAX_FLOWS	(16u << 20)
+#define BENCH_MIN_STAMPED	72	/* room for the index behind timestamps */
 #define BENCH_MAX_KEPT	(64u << 20)
 #define BENCH_MAX_TRACE	(256u << 10)	/* steps */
 #define BENCH_MAX_SAMPLES	(64u << 10)
+#define BENCH_MAX_TURNS	64	/* flows that take turns */
 
 /* An element of flow arrays and of what is captured: the contract with user space. */
 struct bench_record {
@@ -44,14 +46,15 @@ struct bench_array {
 
 /* Numbers of words of a command; the order is that of the lists in command.c. */
 enum { BENCH_DEV0, BENCH_DEV1, BENCH_BOTH };
-enum { BENCH_RX_GRO, BENCH_RX_LIST, BENCH_RX_SINGLE };
+enum { BENCH_RX_GRO, BENCH_RX_LIST, BENCH_RX_SINGLE, BENCH_RX_NONE };
 enum { BENCH_CSUM_UNNECESSARY, BENCH_CSUM_NONE, BENCH_CSUM_COMPLETE, BENCH_CSUM_ZERO };
 enum { BENCH_TCP_ACK, BENCH_TCP_SYN, BENCH_TCP_SYNACK, BENCH_TCP_FIN, BENCH_TCP_RST };
 
 struct bench_command {
-	u32 dev, packets, captured, from, count, shuffle, seed, burst;
+	u32 dev, packets, captured, from, count, shuffle, seed, burst, interleave;
 	u32 fresh_every, fresh_from;
-	u32 len, tcp, ttl, csum, hash, rx, batch;
+	u32 len, data, frag, tcp, timestamps, acks, windows, stamps;
+	u32 ttl, csum, hash, rx, batch;
 	u32 capture, keep, null, marks, trace, limit;
 };
 
@@ -62,8 +65,10 @@ struct bench_source {
 	u32 from;
 	u32 count;
 	u32 position;			/* of the next flow, in the order */
-	u32 index;			/* of the current flow, in the array */
-	u32 in_burst;			/* packets sent of it */
+	u32 index;			/* of the last flow, in the array */
+	u32 turns[BENCH_MAX_TURNS];	/* indices of the flows that take turns */
+	u32 turn;			/* whose it is */
+	u32 in_burst;			/* packets that each of them has sent */
 	u32 fresh_every;		/* 0: no new flows */
 	u32 since_fresh;
 	u32 fresh;
@@ -110,11 +115,16 @@ struct bench_dev {
 /* What all packets of a protocol have in common. */
 struct bench_frame {
 	u8 *data;
+	struct page *page;		/* with frag: the same again, for what is not linear */
 	u64 ip_sum;
 	u64 l4_sum;
+	u32 len;			/* of the IP packet and Ethernet, without padding */
+	u32 linear;			/* what each skb gets a copy of */
 	u32 l4_offset;
 	u32 payload_len;
 	u32 payload_offset;
+	u32 ack_seq;
+	bool has_index;
 	bool has_seq;
 };
 
@@ -179,7 +189,7 @@ void bench_array_clear(struct bench_array *a);
 int bench_frames_make(const struct bench_command *c);
 void bench_frames_free(void);
 struct sk_buff *bench_skb(struct bench_dev *b, const struct bench_record *r, u32 index,
-			  u32 in_burst);
+			  u32 at);
 
 /* hooks.c */
 int bench_hooks_add(struct net *net, const struct bench_command *c);

@@ -20,7 +20,7 @@ static const char *const flows_names[] = { "array", "captured", NULL };
 static const char *const order_names[] = { "array", "shuffle", NULL };
 static const char *const tcp_names[] = { "ack", "syn", "synack", "fin", "rst", NULL };
 static const char *const csum_names[] = { "unnecessary", "none", "complete", "zero", NULL };
-static const char *const rx_names[] = { "gro", "list", "single", NULL };
+static const char *const rx_names[] = { "gro", "list", "single", "none", NULL };
 
 #define BENCH_NO_DEV	U32_MAX
 
@@ -41,9 +41,16 @@ static const struct bench_word words[] = {
 	NUMBER(count, 0, 1, BENCH_MAX_FLOWS),
 	NUMBER(seed, 1, 0, U32_MAX),
 	NUMBER(burst, 1, 1, 1000000),
+	NUMBER(interleave, 1, 1, BENCH_MAX_TURNS),
 	NUMBER(fresh_every, 0, 1, 1000000),
 	NUMBER(fresh_from, 0, 0, BENCH_MAX_FLOWS),
 	NUMBER(len, ETH_ZLEN, ETH_ZLEN, 9014),
+	NUMBER(data, 1, 0, 1),
+	NUMBER(frag, 0, 0, 1),
+	NUMBER(timestamps, 0, 0, 1),
+	NUMBER(acks, 0, 0, U32_MAX),
+	NUMBER(windows, 0, 0, U16_MAX),
+	NUMBER(stamps, 0, 0, U32_MAX),
 	NUMBER(ttl, 64, 0, 255),
 	NUMBER(hash, 1, 0, 1),
 	NUMBER(batch, NAPI_POLL_WEIGHT, 1, NAPI_POLL_WEIGHT),
@@ -92,10 +99,20 @@ static const char *bench_contradiction(const struct bench_command *c)
 		return "dev= is missing";
 	if (c->null && c->marks)
 		return "null=1 leaves nothing for marks=1";
-	if ((c->marks || c->trace) && c->rx != BENCH_RX_SINGLE)
-		return "marks=1 and trace= want rx=single";
+	if (c->marks && c->rx != BENCH_RX_SINGLE)
+		return "marks=1 wants rx=single";
+	if (c->trace && c->rx != BENCH_RX_SINGLE && c->rx != BENCH_RX_GRO)
+		return "trace= wants rx=single or gro";
 	if (c->fresh_every && c->captured && c->dev != BENCH_BOTH)
 		return "nothing of flows=captured is new: no fresh_every=";
+	if (c->capture && (c->frag || !c->data))
+		return "capture=1 wants the index in each packet: no frag=1, no data=0";
+	if (c->stamps && !c->timestamps)
+		return "stamps= wants timestamps=1";
+	if (c->frag && !c->data)
+		return "data=0 leaves nothing for frag=1";
+	if (c->timestamps && c->data && c->len < BENCH_MIN_STAMPED)
+		return "timestamps=1 wants len=72 or more";
 	if (c->dev == BENCH_BOTH && c->captured && c->capture)
 		return "with dev=both, flows=captured is for answers to what was captured before";
 	return NULL;

@@ -117,9 +117,12 @@ static int bench_kept_begin(struct bench_kept *k, const struct bench_command *c)
 {
 	const struct pcap_file head = { 0xa1b2c3d4, 2, 4, 0, 0, 1 << 18, 1 };
 
+	/* Without payload, what len says does not hold. */
+	u32 len = max_t(u32, c->len, BENCH_MIN_STAMPED);
+
 	bench_kept_clear(k);
 	k->room = min_t(u64, BENCH_MAX_KEPT / 2,
-			sizeof(head) + (u64)c->keep * (ALIGN(c->len, 4) + sizeof(struct pcap_packet)));
+			sizeof(head) + (u64)c->keep * (ALIGN(len, 4) + sizeof(struct pcap_packet)));
 	k->data = vmalloc(k->room);
 	if (!k->data)
 		return -ENOMEM;

@@ -90,6 +90,8 @@ int bench_source_begin(struct bench_dev *b, const struct bench_command *c, u32 p
 	s->count = c->count ?: a->count - c->from;
 	if (s->count > a->count - c->from)
 		return -ENODATA;
+	if (s->count < c->interleave)
+		return -ENODATA;
 	error = bench_look_through(s);
 	if (error)
 		return error;
@@ -127,10 +129,22 @@ static void bench_advance(struct bench_source *s)
 	} while (1);
 }
 
+/* When all have had their bursts, others take turns. */
+static void bench_regroup(struct bench_source *s)
+{
+	u32 i;
+
+	for (i = 0; i < bench_command.interleave; i++) {
+		bench_advance(s);
+		s->turns[i] = s->index;
+	}
+}
+
 static struct sk_buff *bench_next(struct bench_dev *b)
 {
 	const struct bench_command *c = &bench_command;
 	struct bench_source *s = &b->source;
+	u32 index, at;
 
 	s->left--;
 	if (s->fresh_every && ++s->since_fresh == s->fresh_every) {
@@ -138,19 +152,33 @@ static struct sk_buff *bench_next(struct bench_dev *b)
 		s->fresh++;
 		return bench_skb(b, &s->records[s->fresh - 1], s->fresh - 1, 0);
 	}
-	if (!s->in_burst)
-		bench_advance(s);
-	if (++s->in_burst < c->burst)
-		return bench_skb(b, &s->records[s->index], s->index, s->in_burst - 1);
-	s->in_burst = 0;
-	return bench_skb(b, &s->records[s->index], s->index, c->burst - 1);
+	if (!s->in_burst && !s->turn)
+		bench_regroup(s);
+	index = s->turns[s->turn];
+	at = s->in_burst;
+	if (++s->turn == c->interleave) {
+		s->turn = 0;
+		if (++s->in_burst == c->burst)
+			s->in_burst = 0;
+	}
+	return bench_skb(b, &s->records[index], index, at);
+}
+
+static void bench_trace_if_last(const struct bench_dev *b)
+{
+	if (b->source.left < bench_command.trace)
+		bench_trace_start();
 }
 
 static void bench_hand_over(struct bench_dev *b, struct sk_buff *skb, struct list_head *list)
 {
 	switch (bench_command.rx) {
 	case BENCH_RX_GRO:
+		if (static_branch_unlikely(&bench_marks_key))
+			bench_trace_if_last(b);
 		napi_gro_receive(&b->napi, skb);
+		if (static_branch_unlikely(&bench_marks_key))
+			bench_trace_stop();
 		break;
 	case BENCH_RX_LIST:
 		list_add_tail(&skb->list, list);
@@ -158,11 +186,13 @@ static void bench_hand_over(struct bench_dev *b, struct sk_buff *skb, struct lis
 	case BENCH_RX_SINGLE:
 		if (static_branch_unlikely(&bench_marks_key)) {
 			bench_mark_source();
-			if (b->source.left < bench_command.trace)
-				bench_trace_start();
+			bench_trace_if_last(b);
 		}
 		netif_receive_skb(skb);
 		bench_trace_stop();
+		break;
+	case BENCH_RX_NONE:
+		napi_consume_skb(skb, 1);
 		break;
 	}
 }

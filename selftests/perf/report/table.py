@@ -12,6 +12,15 @@ What this instrument cannot say:
     otherwise, out of bench0, forwarded to bench1.
   * It runs beside whatever else the machine does. Compare figures of one run only; arms take turns within it."""
 
+UNITS = {"time": "Nanoseconds", "instructions": "Instructions"}
+LIMITS_COUNTED = """\
+What counts of instructions cannot say: what waits for memory, mispredicted branches, other CPUs; a repeated string
+instruction counts as often as it repeats."""
+
+
+def limits(clock):
+    return LIMITS if clock == "time" else LIMITS_COUNTED
+
 
 def cell(values):
     if not values:
@@ -38,6 +47,23 @@ def section(summary, title, table):
 
 def memory(summary):
     return section(summary, "Memory of a flow, both directions, buckets included: bytes", summary.bytes)
+
+
+def merged(summary):
+    """Of each way to merge: segments an aggregate, and how many times less than without merging it takes."""
+    rows = []
+    for scenario, cases in summary.merged.items():
+        for case in cases:
+            row, plain = f"{scenario} {case}", f"{scenario} no GRO"
+            rows.append([row] + [gain(summary, row, plain, arm) for arm in summary.arms if arm != "null"])
+    return grid("Merged before they are forwarded: segments an aggregate; so many times less than without merging: gross, net, above null",
+                [""] + [arm for arm in summary.arms if arm != "null"], rows) if rows else ""
+
+
+def gain(summary, row, plain, arm):
+    segments, gains = summary.field(row, arm, "segments"), dict(summary.gains(row, arm, plain, arm))
+    parts = [f"{gains[kind]:.2f}" if kind in gains else "-" for kind in ("gross", "net", "above null")]
+    return f"{segments:.1f}; " + " ".join(parts) if segments else "-"
 
 
 def overload(summary):
@@ -67,7 +93,8 @@ def troubles(summary):
 
 def text(summary, about):
     head = "\n".join(f"{name:<8} {value}" for name, value in about.items())
-    parts = [head, section(summary, "Nanoseconds a packet, gross: median of the rounds [least-most]", summary.gross),
-             section(summary, "Nanoseconds a packet, net of the null arm of the same round", summary.net),
-             memory(summary), overload(summary), targets(summary), troubles(summary), LIMITS]
+    unit = UNITS[about["clock"]]
+    parts = [head, section(summary, unit + " a packet, gross: median of the rounds [least-most]", summary.gross),
+             section(summary, unit + " a packet, net of the null arm (rows with a source: of that) of the same round", summary.net),
+             merged(summary), memory(summary), overload(summary), targets(summary), troubles(summary), limits(about["clock"])]
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -9,8 +9,17 @@ GROSS = [
     ("50000", FAST, RIVAL, 2.5), ("50000", FAST, TABLE, 1.7), ("1000000", FAST, RIVAL, 1.8), ("1000000", FAST, TABLE, 2.5),
     ("1000", HOOKS, RIVAL, 1.35), ("new", FAST, RIVAL, 3), ("new", FAST, TABLE, 3), ("mix", FAST, RIVAL, 2.2), ("mix", FAST, TABLE, 1.3),
     ("50000", EARLY, RIVAL, 2.5), ("50000", EARLY, TABLE, 1.7), ("1000000", EARLY, RIVAL, 2.4), ("1000000", EARLY, TABLE, 3.5),
-    ("mix", EARLY, RIVAL, 2.2), ("mix", EARLY, TABLE, 1.3), ("gro-16", FAST, TABLE, 1.1),
+    ("mix", EARLY, RIVAL, 2.2), ("mix", EARLY, TABLE, 1.3),
 ]
+# The same between rows: of segments merged in different ways.
+MERGED = [
+    ("gro-16 GRO", FAST, "gro-16 no GRO", FAST, 5), ("gro-16 GRO", FAST, "gro-16 no GRO", RIVAL, 5),
+    ("gro-16-both lro 16", FAST, "gro-16-both no GRO", FAST, 5), ("gro-16-both lro 16", FAST, "gro-16-both no GRO", RIVAL, 5),
+    ("gro-44-both lro 44", FAST, "gro-44-both no GRO", RIVAL, 5),
+    ("gro-16 GRO", FAST, "gro-16 GRO", TABLE, 1.1), ("gro-16-both lro 16", FAST, "gro-16-both GRO", TABLE, 1.1),
+    ("udp-gro-16 list", FAST, "udp-gro-16 GRO", FAST, 2), ("udp-gro-16 list, cut by the device", FAST, "udp-gro-16 GRO", FAST, 2),
+]
+FALLING = [f"gro-{burst}-both lro 44" for burst in (1, 4, 16, 44)]
 # At most this part of the rival's time above the null arm.
 NET = [("1", FAST, TABLE, 0.8), ("1000", FAST, TABLE, 0.6), ("50000", FAST, TABLE, 0.4), ("50000", EARLY, TABLE, 0.4)]
 BYTES, SHARE = 192, 0.5
@@ -26,6 +35,16 @@ def gross(summary):
         ours, theirs = summary.middle(summary.gross, row, arm), summary.middle(summary.gross, row, rival)
         if ours and theirs:
             yield f"{row}: {arm} against {rival}, gross", f"{theirs / ours:.2f} x", f">= {want} x", theirs / ours >= want
+
+
+def merged(summary):
+    for row, arm, other, rival, want in MERGED:
+        for kind, times in summary.gains(row, arm, other, rival):
+            yield f"{row}: {arm} against {other}: {rival}, {kind}", f"{times:.2f} x", f">= {want} x", times >= want
+    steps = [summary.least(row, FAST) for row in FALLING]
+    if None not in steps:
+        falls = all(more > fewer for more, fewer in zip(steps, steps[1:]))
+        yield "time of a segment in aggregates of 1, 4, 16, 44, both ways", " ".join(f"{step:.0f}" for step in steps), "falling", falls
 
 
 def net(summary):
@@ -71,4 +90,4 @@ def overload(summary):
 
 def judge(summary):
     """Rows of (what, measured, wanted, good)."""
-    return [row for part in (gross, net, policies, memory, overload) for row in part(summary)]
+    return [row for part in (gross, merged, net, policies, memory, overload) for row in part(summary)]
