@@ -5,7 +5,7 @@
 use super::{hairpin, packet as step, subject, Hook, Outcome};
 use crate::nat::addr::{Addr, Be16, V4};
 use crate::nat::packet::{Ip, Packet};
-use crate::nat::policy::{map_port, IfName, ANY_IFACE};
+use crate::nat::policy::{map_port, Filtering, IfName, ANY_IFACE};
 use crate::nat::rewrite::Half;
 use crate::nat::time::Deadline;
 use crate::nat::tuple::{Endpoint, Side, ICMP};
@@ -105,8 +105,8 @@ fn outside_of(hook: &Hook<'_>, addr: V4) -> Option<IfName> {
     dev::owner_of(hook.context, addr, hook.rcu).map(|dev| dev.name())
 }
 
-/// A binding lets in whoever sends to it (endpoint-independent filtering, RFC 4787 REQ-8). No
-/// flow is made for packets from outside.
+/// A binding lets in whom its policy lets (RFC 4787 REQ-8); other inside hosts always. No flow is
+/// made for packets from outside.
 fn by_binding(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>, rules: &Snapshot) -> Outcome {
     let tuple = &packet.tuple;
     let found = hook
@@ -129,6 +129,9 @@ fn by_binding(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>, rules: &Snaps
     };
     let owner = match hairpin::begin(hook, skb, packet, rules, &to) {
         Ok(Some(owner)) => owner,
+        Ok(None) if !admits(hook, &held, tuple.src_addr) => {
+            return Outcome::Drop(Counter::DropFiltered);
+        }
         Ok(None) => {
             if hook.net.settings.untracked() {
                 skb.untrack();
@@ -144,6 +147,17 @@ fn by_binding(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>, rules: &Snaps
         source: Source::Ahead,
     };
     begin(hook, skb, packet, new)
+}
+
+/// May `src`, to whom no flow goes from this very endpoint, send to a binding? What was bound by
+/// request is open.
+fn admits(hook: &Hook<'_>, held: &Held<V4>, src: V4) -> bool {
+    held.is_static()
+        || match held.owner().filtering {
+            Filtering::EndpointIndependent => true,
+            Filtering::AddressDependent => held.home().has_contact(held, src, hook.rcu),
+            Filtering::AddressAndPortDependent => false,
+        }
 }
 
 /// Where a packet to an outside endpoint goes.

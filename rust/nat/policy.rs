@@ -123,6 +123,18 @@ impl Action {
     }
 }
 
+/// Who may send to the outside endpoint of a binding (RFC 4787, section 5).
+#[derive(Copy, Clone, Default, Eq, PartialEq, Debug)]
+pub enum Filtering {
+    /// Everybody.
+    #[default]
+    EndpointIndependent,
+    /// Addresses to which the inside endpoint has a flow.
+    AddressDependent,
+    /// Endpoints to which the inside endpoint has a flow.
+    AddressAndPortDependent,
+}
+
 /// A policy. Of those that match, the one with the lowest priority decides, and among equals the
 /// lowest id.
 #[derive(Copy, Clone, Eq, PartialEq, Debug)]

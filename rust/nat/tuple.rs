@@ -145,6 +145,8 @@ pub enum Side {
     Inside = 0,
     /// The address the world sees.
     Outside = 1,
+    /// Neither: an address that a binding has flows to, and the outside port of the binding.
+    Remote = 2,
 }
 
 /// One of the two keys of a binding.

@@ -84,8 +84,11 @@ impl Keeper {
         let limit = settings.max_flows.load(Ordering::Relaxed);
         let (flows, count) = (shard.flows(), shard.flow_count().get());
         let state = self.keep_size(flows, count, limit, crowded, &self.flows);
+        let contacts = shard.contacts();
         let limit = settings.max_bindings.load(Ordering::Relaxed);
-        let (bindings, count) = (shard.bindings(), shard.binding_count().get());
+        let limit = limit.saturating_add(contacts);
+        let count = shard.binding_count().get().saturating_add(contacts);
+        let bindings = shard.bindings();
         state.max(self.keep_size(bindings, count, limit, crowded, &self.bindings))
     }
 

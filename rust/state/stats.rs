@@ -86,6 +86,8 @@ counters! {
     DropIcmpChecksum = FASTNAT_A_STATS_DROP_ICMP_CHECKSUM,
     /// A bucket of the table has as many entries as it may have.
     DropChain = FASTNAT_A_STATS_DROP_CHAIN,
+    /// The policy of the binding does not let the sender in.
+    DropFiltered = FASTNAT_A_STATS_DROP_FILTERED,
 }
 
 /// The counters of a namespace.

@@ -26,6 +26,16 @@ pub(crate) struct BindEntry<A> {
     key: BindKey<A>,
 }
 
+impl<A: Family> BindEntry<A> {
+    /// One that is in no table.
+    pub(super) fn new(key: BindKey<A>) -> Self {
+        Self {
+            link: Link::new(),
+            key,
+        }
+    }
+}
+
 // SAFETY: Both always return the same fields; `key` is never written.
 unsafe impl<A: Family> Entry for BindEntry<A> {
     type Key = BindKey<A>;
@@ -89,10 +99,7 @@ impl<A: Family> Binding<A> {
             addr: new.outside.addr(),
             port: Be16::from_host(new.outside.port()),
         };
-        let side = |side, end: Endpoint<A>| BindEntry {
-            link: Link::new(),
-            key: key(side, new.proto, end),
-        };
+        let side = |side, end: Endpoint<A>| BindEntry::new(key(side, new.proto, end));
         let sides = [side(Side::Inside, new.inside), side(Side::Outside, outside)];
         Self {
             sides,
@@ -157,7 +164,8 @@ impl<A: Family> Binding<A> {
         &self.lease
     }
 
-    pub(super) fn home(&self) -> &Shard<A> {
+    /// The shard it is in.
+    pub(crate) fn home(&self) -> &Shard<A> {
         // SAFETY: By the type invariant.
         unsafe { &*self.home }
     }
@@ -209,11 +217,11 @@ fn end<A: Family>(key: &BindKey<A>) -> Endpoint<A> {
 }
 
 impl<A: Family> BindEntry<A> {
-    /// The binding that this is a side of.
+    /// The binding that this is a side of. Not for what stands for a remote address.
     #[inline]
     pub(super) fn binding(&self) -> &Binding<A> {
         let first = match self.key.side {
-            Side::Inside => ptr::from_ref(self),
+            Side::Inside | Side::Remote => ptr::from_ref(self),
             Side::Outside => ptr::from_ref(self).wrapping_sub(1),
         };
         // SAFETY: Entries exist only in the `sides` of a binding, in the order of `Side`, and

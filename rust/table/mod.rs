@@ -8,6 +8,7 @@
 mod array;
 pub(crate) mod binding;
 mod bitmap;
+mod contact;
 pub(crate) mod flow;
 pub(crate) mod hash;
 pub(crate) mod lease;
@@ -23,7 +24,7 @@ use crate::nat::addr::V4;
 use crate::nat::hash::Words;
 use crate::nat::offload::Offload;
 use crate::nat::plain::Fix;
-use crate::nat::policy::IfName;
+use crate::nat::policy::{Filtering, IfName};
 use crate::nat::tuple::Endpoint;
 use crate::sys::rcu;
 use crate::sys::slab::Cache;
@@ -125,6 +126,8 @@ pub(crate) struct Owner {
     pub(crate) expiry: Expiry,
     /// Whether packets of its flows are forwarded past the stack.
     pub(crate) offload: Offload,
+    /// Who may send to its bindings.
+    pub(crate) filtering: Filtering,
     /// Bindings alive of the pool that it translates to, whichever policies they were made for.
     pub(crate) pool_bindings: Option<Arc<AtomicU32>>,
     /// Flows alive.
@@ -140,6 +143,7 @@ impl Owner {
         outside_iface: IfName,
         expiry: Expiry,
         offload: Offload,
+        filtering: Filtering,
         pool_bindings: Option<Arc<AtomicU32>>,
     ) -> Self {
         Self {
@@ -147,6 +151,7 @@ impl Owner {
             outside_iface,
             expiry,
             offload,
+            filtering,
             pool_bindings,
             flows: AtomicU32::new(0),
             hits: AtomicU64::new(0),

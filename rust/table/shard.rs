@@ -3,6 +3,7 @@
 //! The flows and bindings of one NUMA node.
 
 use super::binding::{self, BindEntry, Binding, Held, NewBinding};
+use super::contact;
 use super::flow::{self, Flow, FlowEntry, NewFlow};
 use super::hash::{Cursor, Entry, Table};
 use super::lease::Lease;
@@ -24,6 +25,7 @@ pub(crate) struct Shard<A: Family> {
     leases: Wheel<Lease<A>>,
     flow_count: Count,
     binding_count: Count,
+    contact_count: Count,
     lease_count: Count,
     watch: Arc<dyn Watch<A>>,
     notes: Notes,
@@ -113,6 +115,7 @@ impl<A: Family> Shard<A> {
             leases: Wheel::new(node)?,
             flow_count: Count(AtomicU32::new(0)),
             binding_count: Count(AtomicU32::new(0)),
+            contact_count: Count(AtomicU32::new(0)),
             lease_count: Count(AtomicU32::new(0)),
             watch,
             notes: Notes {
@@ -156,6 +159,11 @@ impl<A: Family> Shard<A> {
     /// Bindings alive.
     pub(crate) fn binding_count(&self) -> &Count {
         &self.binding_count
+    }
+
+    /// What stands in the table of bindings besides, in bindings: an entry is half of one.
+    pub(crate) fn contacts(&self) -> u32 {
+        self.contact_count.get().div_ceil(2)
     }
 
     /// Leases that run.
@@ -207,6 +215,11 @@ impl<A: Family> Shard<A> {
             binding.is_live() && wanted(binding)
         };
         Some(self.bindings.find(&key, rcu, wanted)?.binding())
+    }
+
+    /// Does a binding of this shard have a flow to this address? Known only if its policy asks.
+    pub(crate) fn has_contact(&self, binding: &Binding<A>, remote: A, rcu: Rcu<'_>) -> bool {
+        contact::exists(&self.bindings, binding, remote, rcu)
     }
 
     /// The flow of this tuple will be looked for soon, or made.
@@ -273,10 +286,11 @@ impl<A: Family> Shard<A> {
 
     /// Are there more entries than buckets? Said once a tick at most.
     pub(crate) fn is_tight(&self, now: Instant) -> bool {
-        let over = |count: &Count, buckets: usize| count.get() as usize > buckets / 2;
+        let over = |objects: u32, buckets: usize| objects as usize > buckets / 2;
+        let bindings = self.binding_count.get().saturating_add(self.contacts());
         let tight = rcu::read(|rcu| {
-            over(&self.flow_count, self.flows.len_now(rcu))
-                || over(&self.binding_count, self.bindings.len_now(rcu))
+            over(self.flow_count.get(), self.flows.len_now(rcu))
+                || over(bindings, self.bindings.len_now(rcu))
         });
         tight && self.notes.told_tight.swap(now.0, Ordering::Relaxed) != now.0
     }
@@ -312,7 +326,12 @@ impl<A: Family> Shard<A> {
         let object = object.ok_or(Unmade::Memory)?;
         // SAFETY: Just made; once linked it stays for as long as RCU is held.
         let flow: &'a Flow<A> = unsafe { object.as_ref() };
-        if let Err(unmade) = self.link_flow(flow, deadline, rcu) {
+        let held = self.hold_contact(flow, rcu);
+        let linked = held.and_then(|()| {
+            let linked = self.link_flow(flow, deadline, rcu);
+            linked.inspect_err(|_| self.let_contact_go(flow, rcu))
+        });
+        if let Err(unmade) = linked {
             // SAFETY: Not linked.
             unsafe { flow::discard(object) };
             return Err(unmade);
@@ -321,6 +340,19 @@ impl<A: Family> Shard<A> {
         flow.owner().add();
         self.watch.flow_created(self.node, flow);
         Ok(flow.orig())
+    }
+
+    fn hold_contact(&self, flow: &Flow<A>, rcu: Rcu<'_>) -> Result<(), Unmade> {
+        if contact::hold(&self.bindings, flow, LONGEST, rcu)? {
+            self.contact_count.reserve().fill();
+        }
+        Ok(())
+    }
+
+    fn let_contact_go(&self, flow: &Flow<A>, rcu: Rcu<'_>) {
+        if contact::let_go(&self.bindings, flow, rcu) {
+            self.contact_count.sub();
+        }
     }
 
     fn link_flow<'a>(
@@ -367,6 +399,7 @@ impl<A: Family> Shard<A> {
             locked.b.unlink(reply);
         }
         drop(locked);
+        self.let_contact_go(flow, rcu);
         self.flow_count.sub();
         flow.owner().sub();
         self.watch.flow_ended(self.node, flow);

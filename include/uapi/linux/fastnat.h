@@ -118,6 +118,21 @@ enum fastnat_offload_choice {
 };
 
 /**
+ * enum fastnat_filtering - Who may send to the outside endpoint of a binding
+ *   (RFC 4787, section 5).
+ * @FASTNAT_FILTERING_ENDPOINT_INDEPENDENT: Everybody.
+ * @FASTNAT_FILTERING_ADDRESS_DEPENDENT: Addresses to which the inside endpoint
+ *   has a flow, from any port.
+ * @FASTNAT_FILTERING_ADDRESS_AND_PORT_DEPENDENT: Endpoints to which the inside
+ *   endpoint has a flow.
+ */
+enum fastnat_filtering {
+	FASTNAT_FILTERING_ENDPOINT_INDEPENDENT,
+	FASTNAT_FILTERING_ADDRESS_DEPENDENT,
+	FASTNAT_FILTERING_ADDRESS_AND_PORT_DEPENDENT,
+};
+
+/**
  * enum fastnat_table_kind - What a table holds.
  * @FASTNAT_TABLE_KIND_FLOWS: Flows, two entries each.
  * @FASTNAT_TABLE_KIND_BINDINGS: Bindings, two entries each.
@@ -173,6 +188,7 @@ enum {
 	FASTNAT_A_POLICY_TCP_FIN,
 	FASTNAT_A_POLICY_OFFLOAD,
 	FASTNAT_A_POLICY_OFFLOAD_AFTER,
+	FASTNAT_A_POLICY_FILTERING,
 
 	__FASTNAT_A_POLICY_MAX,
 	FASTNAT_A_POLICY_MAX = (__FASTNAT_A_POLICY_MAX - 1)
@@ -297,6 +313,7 @@ enum {
 	FASTNAT_A_STATS_DROP_ICMP_NO_FLOW,
 	FASTNAT_A_STATS_DROP_ICMP_CHECKSUM,
 	FASTNAT_A_STATS_DROP_CHAIN,
+	FASTNAT_A_STATS_DROP_FILTERED,
 	FASTNAT_A_STATS_FLOWS,
 	FASTNAT_A_STATS_BINDINGS,
 	FASTNAT_A_STATS_NODE,

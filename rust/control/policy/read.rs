@@ -4,7 +4,7 @@
 
 use super::super::{if_name, offload};
 use crate::nat::addr::{masked, Addr, Prefix, V4};
-use crate::nat::policy::{Action, IfName, Invalid, Match, Policy, ANY_IFACE};
+use crate::nat::policy::{Action, Filtering, IfName, Invalid, Match, Policy, ANY_IFACE};
 use crate::nat::ports::PortRange;
 use crate::nat::tuple::{TCP, UDP};
 use crate::state::control::Control;
@@ -43,6 +43,7 @@ pub(super) fn entry(attrs: &Attrs<'_>, control: &Control, id: u32) -> Result<Ent
         policy.matches.out_iface,
         expiry(attrs),
         offload::of_policy(attrs),
+        filtering(attrs),
         bindings,
     );
     let owner = Arc::new(owner, GFP_KERNEL)?;
@@ -57,7 +58,17 @@ pub(super) fn entry(attrs: &Attrs<'_>, control: &Control, id: u32) -> Result<Ent
 fn for_flows_only(attrs: &Attrs<'_>, policy: &Policy<V4>) -> Result<(), Refusal> {
     match policy.action {
         Action::NoSnat | Action::NoDnat => unused(attrs, &OF_FLOWS),
-        Action::Snat | Action::Masquerade | Action::Dnat => Ok(()),
+        Action::Dnat => unused(attrs, &[FASTNAT_A_POLICY_FILTERING]),
+        Action::Snat | Action::Masquerade => Ok(()),
+    }
+}
+
+fn filtering(attrs: &Attrs<'_>) -> Filtering {
+    let asked = attrs.get(FASTNAT_A_POLICY_FILTERING).map(|attr| attr.u32());
+    match asked {
+        Some(FASTNAT_FILTERING_ADDRESS_DEPENDENT) => Filtering::AddressDependent,
+        Some(FASTNAT_FILTERING_ADDRESS_AND_PORT_DEPENDENT) => Filtering::AddressAndPortDependent,
+        _ => Filtering::EndpointIndependent,
     }
 }
 
@@ -79,7 +90,7 @@ fn expiry(attrs: &Attrs<'_>) -> Expiry {
     }
 }
 
-const OF_FLOWS: [u32; 7] = [
+const OF_FLOWS: [u32; 8] = [
     FASTNAT_A_POLICY_EXPIRY,
     FASTNAT_A_POLICY_TIMEOUT_TCP,
     FASTNAT_A_POLICY_TIMEOUT_UDP,
@@ -87,6 +98,7 @@ const OF_FLOWS: [u32; 7] = [
     FASTNAT_A_POLICY_TCP_FIN,
     FASTNAT_A_POLICY_OFFLOAD,
     FASTNAT_A_POLICY_OFFLOAD_AFTER,
+    FASTNAT_A_POLICY_FILTERING,
 ];
 
 fn action(attrs: &Attrs<'_>) -> Result<Action, Refusal> {

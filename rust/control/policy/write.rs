@@ -4,7 +4,7 @@
 
 use super::super::offload;
 use crate::nat::addr::{Prefix, V4};
-use crate::nat::policy::{Action, Match, ANY_IFACE};
+use crate::nat::policy::{Action, Filtering, Match, ANY_IFACE};
 use crate::nat::ports::PortRange;
 use crate::state::policy::{Entry, Target};
 use crate::sys::msg::Message;
@@ -33,6 +33,7 @@ pub(super) fn put(message: &mut Message<'_>, entry: &Entry) -> Result {
     if !matches!(entry.target, Target::Exempt) {
         put_expiry(message, &entry.owner.expiry)?;
         offload::put_policy(message, entry.owner.offload)?;
+        put_filtering(message, entry.owner.filtering)?;
     }
     message.u32(
         FASTNAT_A_POLICY_FLOWS,
@@ -112,6 +113,16 @@ fn put_expiry(message: &mut Message<'_>, expiry: &Expiry) -> Result {
         true => message.flag(FASTNAT_A_POLICY_TCP_FIN),
         false => Ok(()),
     }
+}
+
+/// What is not the default.
+fn put_filtering(message: &mut Message<'_>, filtering: Filtering) -> Result {
+    let number = match filtering {
+        Filtering::EndpointIndependent => return Ok(()),
+        Filtering::AddressDependent => FASTNAT_FILTERING_ADDRESS_DEPENDENT,
+        Filtering::AddressAndPortDependent => FASTNAT_FILTERING_ADDRESS_AND_PORT_DEPENDENT,
+    };
+    message.u32(FASTNAT_A_POLICY_FILTERING, number)
 }
 
 fn action_number(action: Action) -> u32 {

@@ -6,7 +6,8 @@ use clap::{CommandFactory, Parser};
 use fastnat::cli::{Cli, Noun, binding, config, flow, policy, pool, stats};
 use fastnat_netlink::Proto;
 use fastnat_netlink::generated::{
-    Binding, Expiry, Group, OffloadChoice, Policy, PolicyAction, Pool, PortMode, Range, Tuple,
+    Binding, Expiry, Filtering, Group, OffloadChoice, Policy, PolicyAction, Pool, PortMode, Range,
+    Tuple,
 };
 
 fn noun(line: &str) -> Noun {
@@ -188,6 +189,16 @@ fn policies_may_be_offloaded_otherwise_than_the_settings_say() {
     assert_eq!(offload(dnat), (Some(OffloadChoice::Off), None));
     let snat = "snat --pool p --offload inherit --offload-after 0";
     assert_eq!(offload(snat), (Some(OffloadChoice::Inherit), Some(0)));
+}
+
+#[test]
+fn source_policies_may_filter() {
+    let filtering = |line: &str| added_policy(&format!("fastnat policy add {line}")).filtering;
+    let snat = filtering("snat --pool p --filtering address-dependent");
+    assert_eq!(snat, Some(Filtering::AddressDependent));
+    let masquerade = filtering("masquerade --filtering address-and-port-dependent");
+    assert_eq!(masquerade, Some(Filtering::AddressAndPortDependent));
+    assert_eq!(filtering("masquerade"), None);
 }
 
 fn binding(line: &str) -> Binding {

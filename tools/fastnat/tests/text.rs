@@ -6,7 +6,7 @@ use fastnat::failure::Failure;
 use fastnat::output::Text;
 use fastnat::show;
 use fastnat_netlink::generated::{
-    Binding, Config, ConntrackMode, Devices, EventLevel, Expiry, Flow, Node, NumaMode,
+    Binding, Config, ConntrackMode, Devices, EventLevel, Expiry, Filtering, Flow, Node, NumaMode,
     OffloadChoice, OffloadMode, Policy, PolicyAction, Pool, PortMode, Range, Stats, Tuple,
 };
 use fastnat_netlink::{Error, Proto, Refusal};
@@ -186,6 +186,26 @@ fn a_policy_says_what_is_offloaded_otherwise_than_the_settings_say() {
     assert!(!listed.contains("EXPIRY"), "{listed}");
     let usual = text(&show::Policies(vec![policy(None, None)]));
     assert!(!usual.contains("OFFLOAD"), "{usual}");
+}
+
+#[test]
+fn a_policy_says_who_may_send_unless_everybody_may() {
+    let policy = |filtering| Policy {
+        id: Some(1),
+        filtering,
+        ..Policy::default()
+    };
+    let open = policy(Some(Filtering::EndpointIndependent));
+    let usual = text(&show::Policies(vec![open.clone()]));
+    assert!(!usual.contains("FILTERING"), "{usual}");
+    let closed = policy(Some(Filtering::AddressDependent));
+    let listed = text(&show::Policies(vec![open, closed]));
+    let ends: Vec<_> = listed
+        .lines()
+        .map(|line| line.split(' ').next_back())
+        .collect();
+    assert_eq!(ends[0], Some("FILTERING"));
+    assert_eq!(ends[2], Some("address-dependent"));
 }
 
 #[test]

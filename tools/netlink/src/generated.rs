@@ -103,6 +103,18 @@ wire_enum! {
 }
 
 wire_enum! {
+    /// Who may send to the outside endpoint of a binding (RFC 4787, section 5).
+    Filtering = "filtering" {
+        /// Everybody.
+        EndpointIndependent = 0 "endpoint-independent",
+        /// Addresses to which the inside endpoint has a flow, from any port.
+        AddressDependent = 1 "address-dependent",
+        /// Endpoints to which the inside endpoint has a flow.
+        AddressAndPortDependent = 2 "address-and-port-dependent",
+    }
+}
+
+wire_enum! {
     /// What a table holds.
     TableKind = "table-kind" {
         /// Flows, two entries each.
@@ -190,6 +202,9 @@ attribute_set! {
         /// Packets of each direction of a flow that pass the whole stack first; 0, the default,
         /// takes that of the settings.
         29 offload_after: Option<u8> = "offload-after",
+        /// snat and masquerade: who may send to the outside endpoints of the policy's bindings.
+        /// Default endpoint-independent.
+        30 filtering: Option<Filtering> = "filtering",
     }
 }
 
@@ -392,12 +407,14 @@ attribute_set! {
         31 drop_icmp_checksum: Option<u64> = "drop-icmp-checksum",
         /// Dropped, too many entries are in one bucket of the table.
         32 drop_chain: Option<u64> = "drop-chain",
+        /// Dropped, the policy of the binding does not let this sender in.
+        33 drop_filtered: Option<u64> = "drop-filtered",
         /// Flows alive.
-        33 flows: Option<u32> = "flows",
+        34 flows: Option<u32> = "flows",
         /// Bindings alive.
-        34 bindings: Option<u32> = "bindings",
+        35 bindings: Option<u32> = "bindings",
         /// One for each NUMA node that has a table.
-        35 node: Vec<Node> = "node",
+        36 node: Vec<Node> = "node",
     }
 }
 

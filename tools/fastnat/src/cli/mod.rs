@@ -2,6 +2,7 @@
 
 //! The command line.
 
+pub mod behavior;
 pub mod binding;
 pub mod config;
 pub mod expiry;

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use fastnat_netlink::Proto;
 use fastnat_netlink::generated::{Policy as Attributes, PolicyAction};
 
+use super::behavior::Behavior;
 use super::expiry::Expiry;
 use super::offload::Offload;
 use crate::parse::{Endpoint, Iface, Mark, PoolName, Ports, Prefix};
@@ -82,6 +83,9 @@ pub enum Action {
         /// What becomes of the flows.
         #[command(flatten)]
         flows: OfFlows,
+        /// What its bindings are to hosts outside.
+        #[command(flatten)]
+        behavior: Behavior,
     },
     /// Translate the source to the address of the output interface
     #[command(after_help = "Example:\n  fastnat policy add masquerade --out eth0")]
@@ -95,6 +99,9 @@ pub enum Action {
         /// What becomes of the flows.
         #[command(flatten)]
         flows: OfFlows,
+        /// What its bindings are to hosts outside.
+        #[command(flatten)]
+        behavior: Behavior,
     },
     /// Translate the destination to a given endpoint
     #[command(after_help = "Examples:\n  \
@@ -189,17 +196,20 @@ impl Action {
                 pool,
                 matches,
                 flows,
+                behavior,
             } => Attributes {
                 pool: Some(pool.0),
-                ..flows.attributes(matches.attributes(PolicyAction::Snat))
+                ..behavior.attributes(flows.attributes(matches.attributes(PolicyAction::Snat)))
             },
             Self::Masquerade {
                 pool,
                 matches,
                 flows,
+                behavior,
             } => Attributes {
                 pool: pool.map(|name| name.0),
-                ..flows.attributes(matches.attributes(PolicyAction::Masquerade))
+                ..behavior
+                    .attributes(flows.attributes(matches.attributes(PolicyAction::Masquerade)))
             },
             Self::Dnat { to, matches, flows } => Attributes {
                 to_addr: Some(to.addr),

@@ -5,7 +5,7 @@
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
 
-use fastnat_netlink::generated::{Expiry, OffloadChoice, Policy, PolicyAction};
+use fastnat_netlink::generated::{Expiry, Filtering, OffloadChoice, Policy, PolicyAction};
 use serde::Serialize;
 
 use super::{or_empty, titles};
@@ -43,7 +43,7 @@ impl Text for Loaded {
 #[serde(transparent)]
 pub struct Policies(pub Vec<Policy>);
 
-const ALIGN: [Align; 9] = [
+const ALIGN: [Align; 10] = [
     Align::Right,
     Align::Right,
     Align::Left,
@@ -51,6 +51,7 @@ const ALIGN: [Align; 9] = [
     Align::Left,
     Align::Right,
     Align::Right,
+    Align::Left,
     Align::Left,
     Align::Left,
 ];
@@ -71,6 +72,7 @@ impl Text for Policies {
             "HITS",
             title("EXPIRY", expiry),
             title("OFFLOAD", offload),
+            title("FILTERING", filtering),
         ]);
         rows.extend(self.0.iter().map(row));
         table(out, &ALIGN, &rows)
@@ -88,6 +90,7 @@ fn row(policy: &Policy) -> Vec<String> {
         or_empty(policy.hits),
         expiry(policy),
         offload(policy),
+        filtering(policy),
     ]
 }
 
@@ -177,4 +180,10 @@ fn offload(policy: &Policy) -> String {
         after.map(|after| format!("after {after}")),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// Who may send to the policy's bindings, unless everybody may.
+fn filtering(policy: &Policy) -> String {
+    let restricted = |filtering: &Filtering| *filtering != Filtering::EndpointIndependent;
+    or_empty(policy.filtering.filter(restricted))
 }
