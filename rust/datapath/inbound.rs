@@ -16,6 +16,7 @@ use crate::sys::{dev, time};
 use crate::table::binding::Held;
 use crate::table::flow::{FlowEntry, NewFlow, Source};
 use crate::table::shard::Unmade;
+use crate::table::subscriber::Excess;
 use crate::table::Owner;
 use kernel::sync::Arc;
 
@@ -229,6 +230,10 @@ impl From<Unmade> for Counter {
             Unmade::Memory => Self::DropMemory,
             Unmade::Crowded => Self::DropChain,
             Unmade::Exists | Unmade::Conflict => Self::DropConflict,
+            Unmade::Excess(Excess::Bindings) => Self::DropSubscriberBindings,
+            Unmade::Excess(Excess::Flows) => Self::DropSubscriberFlows,
+            Unmade::Excess(Excess::Rate) => Self::DropSubscriberRate,
+            Unmade::Excess(Excess::Memory) => Self::DropMemory,
         }
     }
 }

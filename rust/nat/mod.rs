@@ -15,6 +15,7 @@ pub mod packet;
 pub mod plain;
 pub mod policy;
 pub mod ports;
+pub mod rate;
 pub mod rewrite;
 pub mod time;
 pub mod tuple;

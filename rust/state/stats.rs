@@ -88,6 +88,12 @@ counters! {
     DropChain = FASTNAT_A_STATS_DROP_CHAIN,
     /// The policy of the binding does not let the sender in.
     DropFiltered = FASTNAT_A_STATS_DROP_FILTERED,
+    /// The inside host has as many bindings of the policy as it may have.
+    DropSubscriberBindings = FASTNAT_A_STATS_DROP_SUBSCRIBER_BINDINGS,
+    /// The inside host has as many flows of the policy as it may have.
+    DropSubscriberFlows = FASTNAT_A_STATS_DROP_SUBSCRIBER_FLOWS,
+    /// The inside host makes new bindings faster than it may.
+    DropSubscriberRate = FASTNAT_A_STATS_DROP_SUBSCRIBER_RATE,
 }
 
 /// The counters of a namespace.

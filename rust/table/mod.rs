@@ -16,6 +16,7 @@ pub(crate) mod making;
 pub(crate) mod ports;
 pub(crate) mod routes;
 pub(crate) mod shard;
+pub(crate) mod subscriber;
 #[cfg(CONFIG_KUNIT = "y")]
 mod tests;
 pub(crate) mod wheel;
@@ -33,6 +34,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use flow::Flow;
 use kernel::prelude::*;
 use kernel::sync::Arc;
+use subscriber::Subscribers;
 
 /// An address family that can be translated, with the slab caches of its objects.
 pub(crate) trait Family: Words + Send + Sync + 'static {
@@ -128,6 +130,8 @@ pub(crate) struct Owner {
     pub(crate) offload: Offload,
     /// Who may send to its bindings.
     pub(crate) filtering: Filtering,
+    /// What each inside host has of it, if that is limited.
+    pub(crate) subscribers: Option<Subscribers>,
     /// Bindings alive of the pool that it translates to, whichever policies they were made for.
     pub(crate) pool_bindings: Option<Arc<AtomicU32>>,
     /// Flows alive.
@@ -144,6 +148,7 @@ impl Owner {
         expiry: Expiry,
         offload: Offload,
         filtering: Filtering,
+        subscribers: Option<Subscribers>,
         pool_bindings: Option<Arc<AtomicU32>>,
     ) -> Self {
         Self {
@@ -152,6 +157,7 @@ impl Owner {
             expiry,
             offload,
             filtering,
+            subscribers,
             pool_bindings,
             flows: AtomicU32::new(0),
             hits: AtomicU64::new(0),

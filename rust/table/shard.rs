@@ -7,8 +7,10 @@ use super::contact;
 use super::flow::{self, Flow, FlowEntry, NewFlow};
 use super::hash::{Cursor, Entry, Table};
 use super::lease::Lease;
+use super::subscriber::{Excess, Subscribers};
 use super::wheel::Wheel;
 use super::{Family, Watch};
+use crate::nat::rewrite::Half;
 use crate::nat::time::{Deadline, Instant};
 use crate::nat::tuple::{Endpoint, Side, Tuple};
 use crate::sys::rcu::{self, Rcu};
@@ -96,6 +98,8 @@ pub(crate) enum Unmade {
     Conflict,
     /// The bucket has as many entries as it may have.
     Crowded,
+    /// The inside host has what it may have.
+    Excess(Excess),
 }
 
 impl<A: Family> Shard<A> {
@@ -326,10 +330,9 @@ impl<A: Family> Shard<A> {
         let object = object.ok_or(Unmade::Memory)?;
         // SAFETY: Just made; once linked it stays for as long as RCU is held.
         let flow: &'a Flow<A> = unsafe { object.as_ref() };
-        let held = self.hold_contact(flow, rcu);
-        let linked = held.and_then(|()| {
+        let linked = self.admit(flow, rcu).and_then(|()| {
             let linked = self.link_flow(flow, deadline, rcu);
-            linked.inspect_err(|_| self.let_contact_go(flow, rcu))
+            linked.inspect_err(|_| self.dismiss(flow, rcu))
         });
         if let Err(unmade) = linked {
             // SAFETY: Not linked.
@@ -340,6 +343,24 @@ impl<A: Family> Shard<A> {
         flow.owner().add();
         self.watch.flow_created(self.node, flow);
         Ok(flow.orig())
+    }
+
+    /// A flow is about to be: what its inside host may have, and its contact.
+    fn admit(&self, flow: &Flow<A>, rcu: Rcu<'_>) -> Result<(), Unmade> {
+        let Some((subscribers, host)) = subscriber_of(flow) else {
+            return self.hold_contact(flow, rcu);
+        };
+        subscribers.add(host, rcu).map_err(Unmade::Excess)?;
+        let held = self.hold_contact(flow, rcu);
+        held.inspect_err(|_| subscribers.sub(host, rcu))
+    }
+
+    /// Undoes it.
+    fn dismiss(&self, flow: &Flow<A>, rcu: Rcu<'_>) {
+        self.let_contact_go(flow, rcu);
+        if let Some((subscribers, host)) = subscriber_of(flow) {
+            subscribers.sub(host, rcu);
+        }
     }
 
     fn hold_contact(&self, flow: &Flow<A>, rcu: Rcu<'_>) -> Result<(), Unmade> {
@@ -399,7 +420,7 @@ impl<A: Family> Shard<A> {
             locked.b.unlink(reply);
         }
         drop(locked);
-        self.let_contact_go(flow, rcu);
+        self.dismiss(flow, rcu);
         self.flow_count.sub();
         flow.owner().sub();
         self.watch.flow_ended(self.node, flow);
@@ -411,6 +432,23 @@ impl<A: Family> Shard<A> {
     /// Makes a binding, held by the caller, who makes sure that the inside endpoint has none in
     /// this realm.
     pub(crate) fn add_binding(
+        &self,
+        new: NewBinding<'_, A>,
+        place: Place<'_>,
+        rcu: Rcu<'_>,
+    ) -> Result<Held<A>, Unmade> {
+        let (for_lease, owner, host) = (new.for_lease, new.owner.clone(), new.inside.addr);
+        let Some(subscribers) = &owner.subscribers else {
+            return self.link_binding(new, place, rcu);
+        };
+        subscribers
+            .bind(host, for_lease, rcu)
+            .map_err(Unmade::Excess)?;
+        let made = self.link_binding(new, place, rcu);
+        made.inspect_err(|_| subscribers.unbind(host))
+    }
+
+    fn link_binding(
         &self,
         new: NewBinding<'_, A>,
         place: Place<'_>,
@@ -461,8 +499,18 @@ impl<A: Family> Shard<A> {
         binding.free_port();
         self.binding_count.sub();
         binding.owner().unbound();
+        if let Some(subscribers) = &binding.owner().subscribers {
+            subscribers.unbind(binding.inside().addr);
+        }
         self.watch.binding_ended(self.node, binding);
         // SAFETY: Unlinked just now, without holders.
         unsafe { binding::free_later(binding) };
     }
+}
+
+/// The inside host of a flow from inside, if its policy limits those.
+fn subscriber_of<A: Family>(flow: &Flow<A>) -> Option<(&Subscribers, A)> {
+    let subscribers = flow.owner().subscribers.as_ref()?;
+    let outbound = flow.orig().half() == Half::Src;
+    outbound.then(|| (subscribers, flow.tuple().src_addr))
 }

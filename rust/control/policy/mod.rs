@@ -71,13 +71,14 @@ fn add_all<'a>(
                 .map_err(|refused| Refusal::from(refused).at(Some(id)).within(one.nest))?;
         }
     }
+    let node = net.nodes.ids().first().copied().unwrap_or(0);
     let mut ids = KVVec::new();
     for one in asked {
         let id = match one.attrs.get(FASTNAT_A_POLICY_ID) {
             Some(id) => id.u32(),
             None => batch.claim_free(&control)?,
         };
-        let entry = read::entry(&one.attrs, &control, id);
+        let entry = read::entry(&one.attrs, &control, id, node);
         batch.push(entry.map_err(|refusal| refusal.within(one.nest))?)?;
         ids.push(id, GFP_KERNEL)?;
     }

@@ -13,6 +13,7 @@ use crate::state::pool::Pool;
 use crate::sys::genl::Refusal;
 use crate::sys::msg::Attrs;
 use crate::sys::uapi::*;
+use crate::table::subscriber::{Limits, Subscribers};
 use crate::table::{Expiry, Owner};
 use kernel::prelude::*;
 use kernel::sync::Arc;
@@ -20,8 +21,13 @@ use kernel::sync::Arc;
 /// The priority of a policy that names none.
 const PRIORITY: u32 = 1000;
 
-/// The policy that is asked for.
-pub(super) fn entry(attrs: &Attrs<'_>, control: &Control, id: u32) -> Result<Entry, Refusal> {
+/// The policy that is asked for. What it has for each inside host lies on `node`.
+pub(super) fn entry(
+    attrs: &Attrs<'_>,
+    control: &Control,
+    id: u32,
+    node: i32,
+) -> Result<Entry, Refusal> {
     let priority = attrs.get(FASTNAT_A_POLICY_PRIORITY);
     let policy = Policy {
         id,
@@ -44,6 +50,7 @@ pub(super) fn entry(attrs: &Attrs<'_>, control: &Control, id: u32) -> Result<Ent
         expiry(attrs),
         offload::of_policy(attrs),
         filtering(attrs),
+        Subscribers::new(limits(attrs), policy.matches.src, node)?,
         bindings,
     );
     let owner = Arc::new(owner, GFP_KERNEL)?;
@@ -57,9 +64,29 @@ pub(super) fn entry(attrs: &Attrs<'_>, control: &Control, id: u32) -> Result<Ent
 /// A policy that makes no flows has nothing to say about them.
 fn for_flows_only(attrs: &Attrs<'_>, policy: &Policy<V4>) -> Result<(), Refusal> {
     match policy.action {
-        Action::NoSnat | Action::NoDnat => unused(attrs, &OF_FLOWS),
-        Action::Dnat => unused(attrs, &[FASTNAT_A_POLICY_FILTERING]),
+        Action::NoSnat | Action::NoDnat => {
+            unused(attrs, &OF_FLOWS)?;
+            unused(attrs, &OF_BINDINGS)
+        }
+        Action::Dnat => unused(attrs, &OF_BINDINGS),
         Action::Snat | Action::Masquerade => Ok(()),
+    }
+}
+
+/// What is said about bindings, which dnat policies do not make.
+const OF_BINDINGS: [u32; 4] = [
+    FASTNAT_A_POLICY_FILTERING,
+    FASTNAT_A_POLICY_SUBSCRIBER_BINDINGS,
+    FASTNAT_A_POLICY_SUBSCRIBER_FLOWS,
+    FASTNAT_A_POLICY_SUBSCRIBER_RATE,
+];
+
+fn limits(attrs: &Attrs<'_>) -> Limits {
+    let limit = |kind| attrs.get(kind).map_or(0, |attr| attr.u32());
+    Limits {
+        bindings: limit(FASTNAT_A_POLICY_SUBSCRIBER_BINDINGS),
+        flows: limit(FASTNAT_A_POLICY_SUBSCRIBER_FLOWS),
+        rate: limit(FASTNAT_A_POLICY_SUBSCRIBER_RATE),
     }
 }
 
@@ -90,7 +117,7 @@ fn expiry(attrs: &Attrs<'_>) -> Expiry {
     }
 }
 
-const OF_FLOWS: [u32; 8] = [
+const OF_FLOWS: [u32; 7] = [
     FASTNAT_A_POLICY_EXPIRY,
     FASTNAT_A_POLICY_TIMEOUT_TCP,
     FASTNAT_A_POLICY_TIMEOUT_UDP,
@@ -98,7 +125,6 @@ const OF_FLOWS: [u32; 8] = [
     FASTNAT_A_POLICY_TCP_FIN,
     FASTNAT_A_POLICY_OFFLOAD,
     FASTNAT_A_POLICY_OFFLOAD_AFTER,
-    FASTNAT_A_POLICY_FILTERING,
 ];
 
 fn action(attrs: &Attrs<'_>) -> Result<Action, Refusal> {

@@ -9,6 +9,7 @@ use crate::nat::ports::PortRange;
 use crate::state::policy::{Entry, Target};
 use crate::sys::msg::Message;
 use crate::sys::uapi::*;
+use crate::table::subscriber::Limits;
 use crate::table::Expiry;
 use core::sync::atomic::Ordering;
 use kernel::prelude::*;
@@ -34,6 +35,9 @@ pub(super) fn put(message: &mut Message<'_>, entry: &Entry) -> Result {
         put_expiry(message, &entry.owner.expiry)?;
         offload::put_policy(message, entry.owner.offload)?;
         put_filtering(message, entry.owner.filtering)?;
+        if let Some(subscribers) = &entry.owner.subscribers {
+            put_limits(message, subscribers.limits())?;
+        }
     }
     message.u32(
         FASTNAT_A_POLICY_FLOWS,
@@ -113,6 +117,16 @@ fn put_expiry(message: &mut Message<'_>, expiry: &Expiry) -> Result {
         true => message.flag(FASTNAT_A_POLICY_TCP_FIN),
         false => Ok(()),
     }
+}
+
+fn put_limits(message: &mut Message<'_>, limits: Limits) -> Result {
+    let limits = [
+        (FASTNAT_A_POLICY_SUBSCRIBER_BINDINGS, limits.bindings),
+        (FASTNAT_A_POLICY_SUBSCRIBER_FLOWS, limits.flows),
+        (FASTNAT_A_POLICY_SUBSCRIBER_RATE, limits.rate),
+    ];
+    let mut set = limits.iter().filter(|(_, limit)| *limit != 0);
+    set.try_for_each(|(kind, limit)| message.u32(*kind, *limit))
 }
 
 /// What is not the default.

@@ -201,6 +201,21 @@ fn source_policies_may_filter() {
     assert_eq!(filtering("masquerade"), None);
 }
 
+#[test]
+fn source_policies_may_limit_each_host() {
+    let limited = added_policy(
+        "fastnat policy add masquerade --subscriber-bindings 2000 --subscriber-flows 8000 \
+         --subscriber-rate 50",
+    );
+    let expected = Policy {
+        subscriber_bindings: Some(2000),
+        subscriber_flows: Some(8000),
+        subscriber_rate: Some(50),
+        ..action(PolicyAction::Masquerade)
+    };
+    assert_eq!(limited, expected);
+}
+
 fn binding(line: &str) -> Binding {
     match noun(&format!("fastnat binding {line}")) {
         Noun::Binding(binding::Binding::Add(add)) => add.attributes(),

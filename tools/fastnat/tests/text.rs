@@ -209,6 +209,20 @@ fn a_policy_says_who_may_send_unless_everybody_may() {
 }
 
 #[test]
+fn a_policy_says_what_each_host_may_have() {
+    let policy = Policy {
+        id: Some(1),
+        subscriber_bindings: Some(20),
+        subscriber_rate: Some(5),
+        subscriber_flows: Some(0),
+        ..Policy::default()
+    };
+    let listed = text(&show::Policies(vec![policy]));
+    assert!(listed.ends_with("  bindings 20 rate 5\n"), "{listed}");
+    assert!(listed.contains("EACH HOST"), "{listed}");
+}
+
+#[test]
 fn pools_and_bindings() {
     let range = Range {
         addr_min: Some([1, 1, 1, 1].into()),

@@ -205,6 +205,15 @@ attribute_set! {
         /// snat and masquerade: who may send to the outside endpoints of the policy's bindings.
         /// Default endpoint-independent.
         30 filtering: Option<Filtering> = "filtering",
+        /// snat and masquerade: bindings of the policy that each inside address may have at once
+        /// (RFC 6888 REQ-4). 0, the default, is without limit.
+        31 subscriber_bindings: Option<u32> = "subscriber-bindings",
+        /// snat and masquerade: flows of the policy that each inside address may have at once. 0,
+        /// the default, is without limit.
+        32 subscriber_flows: Option<u32> = "subscriber-flows",
+        /// snat and masquerade: new bindings of the policy that each inside address may make in a
+        /// second, as many of them at once. 0, the default, is without limit.
+        33 subscriber_rate: Option<u32> = "subscriber-rate",
     }
 }
 
@@ -409,12 +418,18 @@ attribute_set! {
         32 drop_chain: Option<u64> = "drop-chain",
         /// Dropped, the policy of the binding does not let this sender in.
         33 drop_filtered: Option<u64> = "drop-filtered",
+        /// Dropped, the inside address has subscriber-bindings of the policy.
+        34 drop_subscriber_bindings: Option<u64> = "drop-subscriber-bindings",
+        /// Dropped, the inside address has subscriber-flows of the policy.
+        35 drop_subscriber_flows: Option<u64> = "drop-subscriber-flows",
+        /// Dropped, the inside address makes bindings faster than subscriber-rate.
+        36 drop_subscriber_rate: Option<u64> = "drop-subscriber-rate",
         /// Flows alive.
-        34 flows: Option<u32> = "flows",
+        37 flows: Option<u32> = "flows",
         /// Bindings alive.
-        35 bindings: Option<u32> = "bindings",
+        38 bindings: Option<u32> = "bindings",
         /// One for each NUMA node that has a table.
-        36 node: Vec<Node> = "node",
+        39 node: Vec<Node> = "node",
     }
 }
 

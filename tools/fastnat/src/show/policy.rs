@@ -43,7 +43,7 @@ impl Text for Loaded {
 #[serde(transparent)]
 pub struct Policies(pub Vec<Policy>);
 
-const ALIGN: [Align; 10] = [
+const ALIGN: [Align; 11] = [
     Align::Right,
     Align::Right,
     Align::Left,
@@ -51,6 +51,7 @@ const ALIGN: [Align; 10] = [
     Align::Left,
     Align::Right,
     Align::Right,
+    Align::Left,
     Align::Left,
     Align::Left,
     Align::Left,
@@ -73,6 +74,7 @@ impl Text for Policies {
             title("EXPIRY", expiry),
             title("OFFLOAD", offload),
             title("FILTERING", filtering),
+            title("EACH HOST", limits),
         ]);
         rows.extend(self.0.iter().map(row));
         table(out, &ALIGN, &rows)
@@ -91,6 +93,7 @@ fn row(policy: &Policy) -> Vec<String> {
         expiry(policy),
         offload(policy),
         filtering(policy),
+        limits(policy),
     ]
 }
 
@@ -186,4 +189,17 @@ fn offload(policy: &Policy) -> String {
 fn filtering(policy: &Policy) -> String {
     let restricted = |filtering: &Filtering| *filtering != Filtering::EndpointIndependent;
     or_empty(policy.filtering.filter(restricted))
+}
+
+/// What each inside host may have.
+fn limits(policy: &Policy) -> String {
+    let limits = [
+        ("bindings", policy.subscriber_bindings),
+        ("flows", policy.subscriber_flows),
+        ("rate", policy.subscriber_rate),
+    ];
+    let set = limits
+        .into_iter()
+        .filter_map(|(word, limit)| Some(format!("{word} {}", limit.filter(|limit| *limit != 0)?)));
+    set.collect::<Vec<_>>().join(" ")
 }
