@@ -15,6 +15,8 @@
 TESTS=(
 	ping_passes
 	two_hosts_may_use_the_same_identifier
+	other_queries_are_translated
+	who_asks_twice_has_one_identifier
 	port_unreachable_reaches_the_inside_program
 	net_unreachable_reaches_a_tcp_connect
 	port_unreachable_from_inside_reaches_the_outside_program
@@ -48,6 +50,34 @@ two_hosts_may_use_the_same_identifier() {
 	seen=$(captured p)
 	is "sources" "$(grep -c '192\.0\.2\.1 > ' <<<"$seen")" 6
 	is "identifiers" "$(grep -o 'id [0-9]*, seq' <<<"$seen" | sort -u | wc -l)" 2
+}
+
+# query NS TYPE ID: what answers, and for whom.
+query() { at "$1" python3 -IS "$HERE/icmp_query.py" 198.51.100.2 "$2" "$3"; }
+
+# Timestamps and probes (RFC 8335); nobody answers address masks any more.
+other_queries_are_translated() {
+	local first second
+	at "$server" sysctl -qw net.ipv4.icmp_echo_enable_probe=1
+	query "$client" 13 555 >"$TMP/first" &
+	first=$!
+	query "$client2" 13 555 >"$TMP/second" &
+	second=$!
+	wait "$first" "$second"
+	is "first timestamp" "$(cat "$TMP/first")" "14 555"
+	is "second timestamp" "$(cat "$TMP/second")" "14 555"
+	is "probe" "$(query "$client" 42 556)" "43 556"
+	capture q "$server" eth0 'icmp[icmptype] == icmp-maskreq'
+	is "address mask" "$(FASTNAT_SLOW=1 query "$client" 17 557)" timeout
+	like "what the server saw" "$(captured q)" '192\.0\.2\.1 > 198\.51\.100\.2: ICMP address mask request'
+}
+
+# RFC 5508 REQ-1: whomever, and with whatever kind of query.
+who_asks_twice_has_one_identifier() {
+	capture o "$server" eth0 'icmp[icmptype] == icmp-tstamp or icmp[icmptype] == icmp-echo'
+	is "echo" "$(query "$client" 8 600)" "0 600"
+	is "timestamp" "$(query "$client" 13 600)" "14 600"
+	is "identifiers" "$(captured o | grep -o 'ICMP .*' | grep -o ' id [0-9]*' | sort -u | wc -l)" 1
 }
 
 port_unreachable_reaches_the_inside_program() {

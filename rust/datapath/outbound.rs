@@ -146,7 +146,7 @@ fn begin<'a>(
     if hook.net.is_full() {
         return Err(Counter::DropMaxFlows);
     }
-    // An echo reply that answers nothing: there is no query to map.
+    // A reply that answers nothing: there is no query to map.
     if tuple.proto == ICMP && tuple.dst_port != Be16::default() {
         return Err(Counter::DropIcmpNoFlow);
     }

@@ -7,6 +7,7 @@
 
 use super::addr::{Be16, V4};
 use super::hash::Words;
+use super::rewrite::Half;
 use super::tuple::{Endpoint, Tuple, ICMP, TCP, UDP};
 use super::wire::{get, get16, get_v4};
 
@@ -19,8 +20,6 @@ const ICMP_LEN: usize = 8;
 /// Bytes of a transport header that every quotation has (RFC 792).
 const QUOTED_LEN: usize = 8;
 
-pub(super) const ECHO_REPLY: u8 = 0;
-pub(super) const ECHO_REQUEST: u8 = 8;
 const UNREACHABLE: u8 = 3;
 const SOURCE_QUENCH: u8 = 4;
 const REDIRECT: u8 = 5;
@@ -107,7 +106,7 @@ pub enum L4 {
     Tcp,
     /// UDP.
     Udp,
-    /// An ICMP echo request or reply.
+    /// An ICMP query, or the reply to one.
     Icmp,
 }
 
@@ -297,14 +296,25 @@ fn udp(l4: &[u8], room: usize) -> Option<Ports> {
     ports(l4)
 }
 
-/// The ports of an ICMP query; `None` if it is not an echo request or reply.
+/// Which end an ICMP query is identified for: the source by a request, the destination by a reply.
+/// `None` if the message is neither.
 #[inline]
-fn query(kind: u8, identifier: Be16) -> Option<Ports> {
+pub(super) const fn identified(kind: u8) -> Option<Half> {
     match kind {
-        ECHO_REQUEST => Some((identifier, Be16::default())),
-        ECHO_REPLY => Some((Be16::default(), identifier)),
+        // Echo, timestamp, information (RFC 792), address mask (RFC 950), extended echo (RFC 8335).
+        8 | 13 | 15 | 17 | 42 => Some(Half::Src),
+        0 | 14 | 16 | 18 | 43 => Some(Half::Dst),
         _ => None,
     }
+}
+
+/// The ports of an ICMP query; `None` if it is none.
+#[inline]
+fn query(kind: u8, identifier: Be16) -> Option<Ports> {
+    identified(kind).map(|end| match end {
+        Half::Src => (identifier, Be16::default()),
+        Half::Dst => (Be16::default(), identifier),
+    })
 }
 
 #[inline]

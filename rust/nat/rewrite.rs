@@ -7,7 +7,7 @@
 
 use super::addr::{Addr, Be16, V4};
 use super::checksum::{Delta, Fold};
-use super::packet::{IcmpError, Packet, ECHO_REPLY, ECHO_REQUEST, IP_LEN, L4};
+use super::packet::{identified, IcmpError, Packet, IP_LEN, L4};
 use super::tuple::{Endpoint, Tuple};
 use super::wire::{get, get16, get_v4, put};
 
@@ -150,9 +150,9 @@ impl Place {
             (L4::Tcp | L4::Udp, Half::Dst) => 2,
             (L4::Icmp, half) => {
                 let [kind] = get(bytes, self.l4_at)?;
-                match (kind, half) {
-                    (ECHO_REQUEST, Half::Src) | (ECHO_REPLY, Half::Dst) => 4,
-                    _ => return Some(()),
+                match identified(kind) == Some(half) {
+                    true => 4,
+                    false => return Some(()),
                 }
             }
         };

@@ -24,7 +24,7 @@ pub struct Endpoint<A> {
 
 /// One direction of a flow, as its packets carry it.
 ///
-/// An ICMP echo request has its identifier as the source port and 0 as the destination port; a
+/// An ICMP query has its identifier as the source port and 0 as the destination port; a
 /// reply has them the other way round, so that [`Tuple::reverse`] of a request is its reply.
 #[repr(C)]
 #[derive(Copy, Clone, Default, Debug)]

@@ -80,7 +80,7 @@ counters! {
     DropMemory = FASTNAT_A_STATS_DROP_MEMORY,
     /// Another flow uses the tuple, or the flow for the source has gone.
     DropConflict = FASTNAT_A_STATS_DROP_CONFLICT,
-    /// An ICMP error or echo reply from inside about no flow.
+    /// An ICMP error or reply from inside about no flow.
     DropIcmpNoFlow = FASTNAT_A_STATS_DROP_ICMP_NO_FLOW,
     /// An ICMP error with a wrong checksum.
     DropIcmpChecksum = FASTNAT_A_STATS_DROP_ICMP_CHECKSUM,

@@ -113,7 +113,13 @@ fn icmp_types() {
     for kind in 0..=255 {
         let bytes = error(kind, &packet(TCP));
         match (kind, read(&bytes).unwrap()) {
-            (3 | 11 | 12, Kind::Error(_)) | (0 | 8, Kind::Flow(_)) => (),
+            (3 | 11 | 12, Kind::Error(_)) => (),
+            (8 | 13 | 15 | 17 | 42, Kind::Flow(flow)) => {
+                assert_eq!(flow.tuple.dst_port.to_host(), 0, "type {kind}");
+            }
+            (0 | 14 | 16 | 18 | 43, Kind::Flow(flow)) => {
+                assert_eq!(flow.tuple.src_port.to_host(), 0, "type {kind}");
+            }
             (_, other) => assert_eq!(other, Kind::Other(Unsupported::Protocol), "type {kind}"),
         }
     }
@@ -125,7 +131,7 @@ fn quoted_icmp_types() {
         let mut quoted = packet(ICMP);
         quoted[20] = kind;
         match (kind, read(&error(3, &quoted))) {
-            (0 | 8, Ok(Kind::Error(_))) => (),
+            (0 | 8 | 13..=18 | 42 | 43, Ok(Kind::Error(_))) => (),
             (3 | 4 | 5 | 11 | 12, Err(Malformed)) => (),
             (_, other) => assert_eq!(other, Ok(Kind::Other(Unsupported::Protocol)), "type {kind}"),
         }

@@ -410,7 +410,7 @@ attribute_set! {
         28 drop_memory: Option<u64> = "drop-memory",
         /// Dropped, another flow uses a tuple that is needed, or half of a hairpin has gone.
         29 drop_conflict: Option<u64> = "drop-conflict",
-        /// Dropped, an ICMP error or echo reply from inside about no flow known here.
+        /// Dropped, an ICMP error or reply from inside about no flow known here.
         30 drop_icmp_no_flow: Option<u64> = "drop-icmp-no-flow",
         /// Dropped, an ICMP error whose checksum is wrong.
         31 drop_icmp_checksum: Option<u64> = "drop-icmp-checksum",
