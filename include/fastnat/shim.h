@@ -37,7 +37,8 @@ void *fastnat_shim_cache_alloc(struct kmem_cache *cache, int node);
 void *fastnat_shim_counters_alloc(unsigned int count);
 void fastnat_shim_counters_free(void *counters);
 void fastnat_shim_counter_inc(void *counters, unsigned int index);
-void fastnat_shim_counter_add(void *counters, unsigned int index, unsigned int count);
+void fastnat_shim_counters_add(void *counters, unsigned int index, unsigned int first,
+			       unsigned int second);
 u64 fastnat_shim_counter_get(void *counters, unsigned int index, int cpu);
 
 u64 fastnat_shim_memory(void);
@@ -188,6 +189,7 @@ bool fastnat_shim_local_listener(struct net *net, const struct net_device *dev,
 int fastnat_shim_pernet_register(void);
 void fastnat_shim_pernet_unregister(void);
 void **fastnat_shim_net_slot(const struct net *net);
+void *fastnat_shim_net_state(const struct net *net);
 int fastnat_shim_defrag_enable(struct net *net);
 void fastnat_shim_defrag_disable(struct net *net);
 

@@ -24,83 +24,92 @@ impl Aggregate for Net {
     }
 }
 
+#[inline(always)]
 fn aggregate(packet: &mut Received<'_>, entry: &Entry, setting: Setting) {
     packet.look();
     let segment = match Segment::read(packet.headers(), packet.len()) {
         Ok(segment) => segment,
-        Err(Reason::NotTcp) => {
-            entry.count(Reason::NotTcp);
-            packet.merge();
-            return;
-        }
-        Err(reason) if setting.mode == Mode::Lro => return refuse(packet, entry, reason),
-        Err(reason) => {
-            if packet.held().is_some() {
+        Err(reason) => return unread(packet, entry, setting, reason),
+    };
+    let old = match setting.mode {
+        Mode::Lro => match prepare(packet, &segment) {
+            Plan::Merge(old) => old,
+            Plan::Refuse(reason) => return refuse(packet, entry, reason),
+            Plan::Begin(reason) => return begin(packet, entry, reason),
+        },
+        Mode::Off | Mode::Strict => None,
+    };
+    if merge(packet, &segment, entry, setting) || setting.mode != Mode::Lro {
+        return;
+    }
+    if let (Some(old), Some(held)) = (old, packet.held_mut()) {
+        old.put(&segment, held);
+    }
+    end(packet);
+    packet.forget_list();
+}
+
+/// The headers could not be read, for this reason.
+#[cold]
+fn unread(packet: &mut Received<'_>, entry: &Entry, setting: Setting, reason: Reason) {
+    let counts = reason == Reason::NotTcp || packet.held().is_some();
+    match (reason, setting.mode) {
+        (Reason::NotTcp, _) | (_, Mode::Off | Mode::Strict) => {
+            if counts {
                 entry.count(reason);
             }
             packet.merge();
-            return;
         }
-    };
-    match setting.mode {
-        Mode::Lro => match segment.refusal(packet.headers()) {
-            Some(reason) => refuse(packet, entry, reason),
-            None => join(packet, &segment, entry, setting),
-        },
-        _ => {
-            merge(packet, &segment, entry, setting);
-        }
+        (_, Mode::Lro) => refuse(packet, entry, reason),
     }
 }
 
+/// The packet goes up the stack by itself.
 fn refuse(packet: &mut Received<'_>, entry: &Entry, reason: Reason) {
     entry.count(reason);
     packet.refuse();
 }
 
-/// Has a segment that no rule refuses join what is held, or end that and be held itself.
-fn join(packet: &mut Received<'_>, segment: &Segment, entry: &Entry, setting: Setting) {
-    let fits = packet
-        .held()
-        .map(|held| fit(segment, packet.headers(), &held));
-    match fits {
-        Some(Ok(Fit::Newer)) if !packet.held_is_list() => renew(packet, segment, entry, setting),
-        Some(Ok(Fit::Same)) => {
-            merge(packet, segment, entry, setting);
-        }
-        Some(Err(reason)) => {
-            entry.count(reason);
-            packet.merge();
-            end(packet);
-        }
-        _ => {
-            packet.merge();
-            end(packet);
-        }
-    }
+/// What is held goes up the stack, and the packet is held.
+fn begin(packet: &mut Received<'_>, entry: &Entry, reason: Reason) {
+    entry.count(reason);
+    packet.merge();
+    end(packet);
     packet.forget_list();
 }
 
-/// Gives what is held the ACK number, window and timestamps of the segment, so that the kernel
-/// finds the two alike. They stay if it merges them.
-fn renew(packet: &mut Received<'_>, segment: &Segment, entry: &Entry, setting: Setting) {
-    let new = Changing::of(segment, packet.headers());
-    let old = packet
-        .held()
-        .and_then(|held| Changing::of(segment, held.headers));
-    let written = match (new, packet.held_mut()) {
-        (Some(new), Some(held)) => new.put(held).is_some(),
-        _ => false,
-    };
-    if !written {
-        entry.count(Reason::Shared);
-        packet.merge();
-        return end(packet);
+/// What mode lro does with a segment.
+enum Plan {
+    /// It refuses it.
+    Refuse(Reason),
+    /// It joins what is held, if there is anything; that had these fields before.
+    Merge(Option<Changing>),
+    /// It begins another aggregate.
+    Begin(Reason),
+}
+
+/// Applies the rules. What is held is given the ACK number, window and timestamps of a segment that
+/// may join it, so that the kernel finds the two alike. They stay if it merges them.
+#[inline(always)]
+fn prepare(packet: &mut Received<'_>, segment: &Segment) -> Plan {
+    if let Some(reason) = segment.refusal() {
+        return Plan::Refuse(reason);
     }
-    if !merge(packet, segment, entry, setting) {
-        if let (Some(old), Some(held)) = (old, packet.held_mut()) {
-            old.put(held);
-        }
+    let Some(held) = packet.held() else {
+        return Plan::Merge(None);
+    };
+    let old = match fit(segment, &held) {
+        Ok(Fit::Same) => return Plan::Merge(None),
+        Ok(Fit::Newer(old)) => old,
+        Err(reason) => return Plan::Begin(reason),
+    };
+    if packet.held_is_list() {
+        return Plan::Begin(Reason::Other);
+    }
+    let held = packet.held_mut();
+    match held.and_then(|held| segment.changing().put(segment, held)) {
+        Some(()) => Plan::Merge(Some(old)),
+        None => Plan::Begin(Reason::Shared),
     }
 }
 
@@ -112,6 +121,7 @@ fn end(packet: &mut Received<'_>) {
 }
 
 /// Leaves the segment to the kernel, and counts what becomes of it: true if it was merged.
+#[inline(always)]
 fn merge(packet: &mut Received<'_>, segment: &Segment, entry: &Entry, setting: Setting) -> bool {
     let before = packet.held().map(|held| (held.segments, held.payload));
     let merged = packet.merge();
@@ -119,17 +129,7 @@ fn merge(packet: &mut Received<'_>, segment: &Segment, entry: &Entry, setting: S
         return false;
     };
     if !merged {
-        let reason = difference(segment, packet.headers(), &held);
-        let size = packet.held_len().wrapping_add(segment.payload);
-        entry.count(match (reason, packet.is_flushed()) {
-            // The kernel goes no further, and leaves what is held as it is.
-            (Reason::Other, false) => Reason::Checksum,
-            (Reason::Other, true) if size > LONGEST => Reason::MaxSize,
-            (reason, _) => reason,
-        });
-        if setting.mode == Mode::Lro {
-            end(packet);
-        }
+        entry.count(unmerged(packet, segment));
         return false;
     }
     let (segments, mss) = (held.segments, held.mss);
@@ -141,7 +141,24 @@ fn merge(packet: &mut Received<'_>, segment: &Segment, entry: &Entry, setting: S
     true
 }
 
+/// Why the kernel did not merge the segment with what is held.
+#[cold]
+fn unmerged(packet: &Received<'_>, segment: &Segment) -> Reason {
+    let Some(held) = packet.held() else {
+        return Reason::Other;
+    };
+    let reason = difference(segment, packet.headers(), &held);
+    let size = packet.held_len().wrapping_add(segment.payload);
+    match (reason, packet.is_flushed()) {
+        // The kernel goes no further, and leaves what is held as it is.
+        (Reason::Other, false) => Reason::Checksum,
+        (Reason::Other, true) if size > LONGEST => Reason::MaxSize,
+        (reason, _) => reason,
+    }
+}
+
 /// Why the segment just merged is the last of its aggregate, if it is.
+#[inline(always)]
 fn last(
     packet: &Received<'_>,
     segment: &Segment,

@@ -140,7 +140,7 @@ void fastnat_shim_gro_detach(void)
 		fastnat_gro_leave();
 }
 
-static struct sk_buff *fastnat_gro_stock(int which, struct list_head *head, struct sk_buff *skb)
+static __always_inline struct sk_buff *fastnat_gro_stock(int which, struct list_head *head, struct sk_buff *skb)
 {
 	gro_receive_t stock = READ_ONCE(fastnat_gro_places[which].stock);
 
@@ -179,8 +179,8 @@ static bool fastnat_gro_far_ports(const struct fastnat_gro *gro, __be32 *ports)
 	       fastnat_gro_ports(gro->skb, at, ports);
 }
 
-/* Is `other` of the same two addresses and protocols, and TCP? */
-static bool fastnat_gro_is_between(const struct fastnat_gro *gro, const u8 *other)
+/* Is `other` of the same two addresses, and TCP? */
+static __always_inline bool fastnat_gro_is_between(const struct fastnat_gro *gro, const u8 *other)
 {
 	const struct iphdr *v4 = (const void *)gro->headers, *other4 = (const void *)other;
 	const struct ipv6hdr *v6 = (const void *)gro->headers, *other6 = (const void *)other;
@@ -193,7 +193,8 @@ static bool fastnat_gro_is_between(const struct fastnat_gro *gro, const u8 *othe
 }
 
 /* Finds what is held of the flow with these ports; without ports, of the first between the hosts. */
-static void fastnat_gro_find(struct fastnat_gro *gro, const __be32 *ports, unsigned int ip_len)
+static __always_inline void fastnat_gro_find(struct fastnat_gro *gro, const __be32 *ports,
+					     unsigned int ip_len)
 {
 	struct sk_buff *held;
 
@@ -203,8 +204,8 @@ static void fastnat_gro_find(struct fastnat_gro *gro, const __be32 *ports, unsig
 		if (!NAPI_GRO_CB(held)->same_flow || NAPI_GRO_CB(held)->encap_mark ||
 		    held->protocol != gro->skb->protocol ||
 		    skb_headlen(held) < gro->off + ip_len + sizeof(struct tcphdr) ||
-		    !fastnat_gro_is_between(gro, headers) ||
-		    (ports && *ports != *(const __be32 *)(headers + ip_len)))
+		    (ports && *ports != *(const __be32 *)(headers + ip_len)) ||
+		    !fastnat_gro_is_between(gro, headers))
 			continue;
 		gro->held = held;
 		gro->held_headers = headers;
@@ -237,20 +238,15 @@ static const struct tcphdr *fastnat_gro_tcp(struct fastnat_gro *gro, unsigned in
 	return tcp;
 }
 
-/*
- * Fills in where the headers of the packet are, and what is held of its flow.
- * Of a packet that is not plain TCP, that is only the IP header.
- */
-void fastnat_shim_gro_look(struct fastnat_gro *gro)
+/* Not all that is wanted lies in one piece, or it is no plain TCP: the long way. */
+static noinline void fastnat_gro_look_closer(struct fastnat_gro *gro, unsigned int ip_len)
 {
 	bool v4 = gro->which == FASTNAT_GRO_V4;
-	unsigned int ip_len = v4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
 	const struct tcphdr *tcp;
 	const struct iphdr *iph;
 	__be32 ports;
 	u8 proto;
 
-	gro->len = skb_gro_len(gro->skb);
 	gro->headers = skb_gro_header(gro->skb, gro->off + ip_len, gro->off);
 	if (!gro->headers)
 		return;
@@ -264,6 +260,37 @@ void fastnat_shim_gro_look(struct fastnat_gro *gro)
 	} else if (proto == IPPROTO_TCP || (!v4 && ipv6_ext_hdr(proto))) {
 		fastnat_gro_find(gro, fastnat_gro_far_ports(gro, &ports) ? &ports : NULL, ip_len);
 	}
+}
+
+static __always_inline void fastnat_gro_look_at(struct fastnat_gro *gro, unsigned int ip_len)
+{
+	const u8 *headers = skb_gro_header_fast(gro->skb, gro->off);
+	const struct iphdr *v4 = (const void *)headers;
+	const struct ipv6hdr *v6 = (const void *)headers;
+
+	if (!skb_gro_may_pull(gro->skb, gro->off + ip_len + FASTNAT_GRO_TCP_LEN) ||
+	    (gro->which == FASTNAT_GRO_V4 ? *headers != 0x45 || v4->protocol != IPPROTO_TCP ||
+					    ip_is_fragment(v4) :
+					    v6->nexthdr != IPPROTO_TCP)) {
+		fastnat_gro_look_closer(gro, ip_len);
+		return;
+	}
+	gro->headers = headers;
+	gro->headers_len = ip_len + FASTNAT_GRO_TCP_LEN;
+	fastnat_gro_find(gro, (const __be32 *)(headers + ip_len), ip_len);
+}
+
+/*
+ * Fills in where the headers of the packet are, and what is held of its flow.
+ * Of a packet that is not plain TCP, that is only the IP header.
+ */
+void fastnat_shim_gro_look(struct fastnat_gro *gro)
+{
+	gro->len = skb_gro_len(gro->skb);
+	if (gro->which == FASTNAT_GRO_V4)
+		fastnat_gro_look_at(gro, sizeof(struct iphdr));
+	else
+		fastnat_gro_look_at(gro, sizeof(struct ipv6hdr));
 }
 
 /* Does what GRO does without us. */
@@ -299,24 +326,30 @@ void fastnat_shim_gro_forget_list(struct fastnat_gro *gro)
 	NAPI_GRO_CB(gro->skb)->is_flist = 0;
 }
 
-static struct sk_buff *fastnat_gro_receive(int which, struct list_head *head, struct sk_buff *skb)
+static __always_inline struct sk_buff *fastnat_gro_receive(int which, struct list_head *head,
+							  struct sk_buff *skb)
 {
-	struct fastnat_gro gro = {
-		.which = which,
-		.head = head,
-		.skb = skb,
-		.off = skb_gro_offset(skb),
-		.ifindex = skb->dev->ifindex,
-		.mtu = READ_ONCE(skb->dev->mtu),
-	};
+	struct fastnat_gro gro;
 	void *state;
 
 	/* What is inside of a tunnel is not ours. */
 	if (NAPI_GRO_CB(skb)->encap_mark)
 		return fastnat_gro_stock(which, head, skb);
-	state = READ_ONCE(*fastnat_shim_net_slot(dev_net_rcu(skb->dev)));
+	state = fastnat_shim_net_state(dev_net_rcu(skb->dev));
 	if (!state)
 		return fastnat_gro_stock(which, head, skb);
+	/* What else there is belongs to the headers, or to what is held. */
+	gro.which = which;
+	gro.head = head;
+	gro.skb = skb;
+	gro.off = skb_gro_offset(skb);
+	gro.ifindex = skb->dev->ifindex;
+	gro.mtu = READ_ONCE(skb->dev->mtu);
+	gro.headers = NULL;
+	gro.headers_len = 0;
+	gro.held = NULL;
+	gro.is_merged = false;
+	gro.flush = NULL;
 	fastnat_rs_gro(state, &gro);
 	return gro.flush;
 }

@@ -101,9 +101,12 @@ void fastnat_shim_counter_inc(void *counters, unsigned int index)
 	this_cpu_inc(fastnat_percpu(counters)[index]);
 }
 
-void fastnat_shim_counter_add(void *counters, unsigned int index, unsigned int count)
+/* Adds to this counter and the next. */
+void fastnat_shim_counters_add(void *counters, unsigned int index, unsigned int first,
+			       unsigned int second)
 {
-	this_cpu_add(fastnat_percpu(counters)[index], count);
+	this_cpu_add(fastnat_percpu(counters)[index], first);
+	this_cpu_add(fastnat_percpu(counters)[index + 1], second);
 }
 
 u64 fastnat_shim_counter_get(void *counters, unsigned int index, int cpu)

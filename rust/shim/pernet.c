@@ -46,6 +46,12 @@ void **fastnat_shim_net_slot(const struct net *net)
 	return net_generic(net, fastnat_net_id);
 }
 
+/* What the slot holds. Under RCU, which net_generic() would take once more. */
+void *fastnat_shim_net_state(const struct net *net)
+{
+	return READ_ONCE(*(void **)rcu_dereference(net->gen)->ptr[fastnat_net_id]);
+}
+
 /*
  * The symbol is looked up when first needed, so that insmod works without
  * nf_defrag_ipv4 loaded before.

@@ -15,9 +15,9 @@ use kernel::prelude::*;
 use kernel::sync::{new_mutex, Arc, Mutex};
 
 /// Counters behind those of the reasons.
-const SEGMENTS: u32 = Reason::ALL.len() as u32;
-const AGGREGATES: u32 = SEGMENTS + 1;
-const BYTES: u32 = SEGMENTS + 2;
+const AGGREGATES: u32 = Reason::ALL.len() as u32;
+const SEGMENTS: u32 = AGGREGATES + 1;
+const BYTES: u32 = AGGREGATES + 2;
 
 /// A device, or all that have no entry of their own.
 pub(crate) struct Entry {
@@ -85,8 +85,8 @@ impl Entry {
             self.counters.inc(AGGREGATES);
             (new, bytes) = (segments, payload.wrapping_add(before.1));
         }
-        self.counters.add(SEGMENTS, new as u32);
-        self.counters.add(BYTES, bytes as u32);
+        // The bytes come next.
+        self.counters.add_two(SEGMENTS, [new as u32, bytes as u32]);
     }
 
     fn sum(&self, counter: u32) -> u64 {

@@ -42,12 +42,13 @@ impl Counters {
         }
     }
 
-    /// Adds `count` on this CPU. Any context.
+    /// Adds to this counter and to the next one, on this CPU. Any context.
     #[inline]
-    pub(crate) fn add(&self, index: u32, count: u32) {
-        if index < self.count {
-            // SAFETY: By the invariant, `index` is inside the row.
-            unsafe { ffi::fastnat_shim_counter_add(self.base, index, count) };
+    pub(crate) fn add_two(&self, index: u32, counts: [u32; 2]) {
+        let [first, second] = counts;
+        if index.wrapping_add(1) < self.count {
+            // SAFETY: By the invariant, `index` and the next are inside the row.
+            unsafe { ffi::fastnat_shim_counters_add(self.base, index, first, second) };
         }
     }
 
