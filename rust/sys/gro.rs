@@ -23,7 +23,8 @@ pub(crate) trait Aggregate: Send + Sync + 'static {
 /// # Invariants
 ///
 /// `0` is that of a running callback. Its slices, if their pointers are not null, are valid while
-/// that runs and do not overlap.
+/// that runs and do not overlap. What it says about what is held has a value only if `held` is not
+/// null.
 pub(crate) struct Received<'a>(&'a mut ffi::fastnat_gro);
 
 impl Received<'_> {
