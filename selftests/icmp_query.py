@@ -7,15 +7,9 @@ import struct
 import sys
 import time
 
+from torture_net import checksum
+
 BODY = {8: bytes(8), 13: bytes(12), 15: b"", 17: bytes(4), 42: bytes([0, 3, 0, 0]) + bytes(8)}
-
-
-def checksum(data):
-    data += b"\0" * (len(data) % 2)
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
 
 
 def message(kind, ident):

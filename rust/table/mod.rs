@@ -5,10 +5,12 @@
 //! Readers need only RCU. Writers take the lock of every bucket they change. Objects are unlinked
 //! under these locks and freed a grace period later.
 
+mod admission;
 mod array;
 pub(crate) mod binding;
 mod bitmap;
 mod contact;
+pub(crate) mod count;
 pub(crate) mod flow;
 pub(crate) mod hash;
 pub(crate) mod lease;

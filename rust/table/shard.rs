@@ -3,14 +3,13 @@
 //! The flows and bindings of one NUMA node.
 
 use super::binding::{self, BindEntry, Binding, Held, NewBinding};
-use super::contact;
+use super::count::{Count, Place};
 use super::flow::{self, Flow, FlowEntry, NewFlow};
 use super::hash::{Cursor, Entry, Table};
 use super::lease::Lease;
-use super::subscriber::{Excess, Subscribers};
+use super::subscriber::Excess;
 use super::wheel::Wheel;
 use super::{Family, Watch};
-use crate::nat::rewrite::Half;
 use crate::nat::time::{Deadline, Instant};
 use crate::nat::tuple::{Endpoint, Side, Tuple};
 use crate::sys::rcu::{self, Rcu};
@@ -22,12 +21,12 @@ use kernel::sync::Arc;
 pub(crate) struct Shard<A: Family> {
     node: i32,
     flows: Table<FlowEntry<A>>,
-    bindings: Table<BindEntry<A>>,
+    pub(super) bindings: Table<BindEntry<A>>,
     deadlines: Wheel<Flow<A>>,
     leases: Wheel<Lease<A>>,
     flow_count: Count,
     binding_count: Count,
-    contact_count: Count,
+    pub(super) contact_count: Count,
     lease_count: Count,
     watch: Arc<dyn Watch<A>>,
     notes: Notes,
@@ -48,44 +47,7 @@ struct Notes {
 /// is below 10^-35.
 const LONG: u32 = 32;
 /// Entries that a bucket may have.
-const LONGEST: u32 = 256;
-
-/// How many objects there are. In a cache line of its own: what makes and removes objects writes it,
-/// and every lookup reads what lies around it.
-#[repr(align(64))]
-pub(crate) struct Count(AtomicU32);
-
-/// One object that is about to be, already counted; uncounted when dropped.
-pub(crate) struct Place<'a>(&'a Count);
-
-impl Count {
-    /// Now.
-    pub(crate) fn get(&self) -> u32 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    /// Counts one more.
-    pub(crate) fn reserve(&self) -> Place<'_> {
-        self.0.fetch_add(1, Ordering::SeqCst);
-        Place(self)
-    }
-
-    fn sub(&self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl Place<'_> {
-    fn fill(self) {
-        core::mem::forget(self);
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.0.sub();
-    }
-}
+pub(super) const LONGEST: u32 = 256;
 
 /// Why an object was not made.
 #[derive(Copy, Clone, Eq, PartialEq)]
@@ -117,10 +79,10 @@ impl<A: Family> Shard<A> {
             bindings: Table::new(buckets, node)?,
             deadlines: Wheel::new(node)?,
             leases: Wheel::new(node)?,
-            flow_count: Count(AtomicU32::new(0)),
-            binding_count: Count(AtomicU32::new(0)),
-            contact_count: Count(AtomicU32::new(0)),
-            lease_count: Count(AtomicU32::new(0)),
+            flow_count: Count::new(),
+            binding_count: Count::new(),
+            contact_count: Count::new(),
+            lease_count: Count::new(),
             watch,
             notes: Notes {
                 asleep: AtomicBool::new(true),
@@ -163,11 +125,6 @@ impl<A: Family> Shard<A> {
     /// Bindings alive.
     pub(crate) fn binding_count(&self) -> &Count {
         &self.binding_count
-    }
-
-    /// What stands in the table of bindings besides, in bindings: an entry is half of one.
-    pub(crate) fn contacts(&self) -> u32 {
-        self.contact_count.get().div_ceil(2)
     }
 
     /// Leases that run.
@@ -221,11 +178,6 @@ impl<A: Family> Shard<A> {
         Some(self.bindings.find(&key, rcu, wanted)?.binding())
     }
 
-    /// Does a binding of this shard have a flow to this address? Known only if its policy asks.
-    pub(crate) fn has_contact(&self, binding: &Binding<A>, remote: A, rcu: Rcu<'_>) -> bool {
-        contact::exists(&self.bindings, binding, remote, rcu)
-    }
-
     /// The flow of this tuple will be looked for soon, or made.
     pub(crate) fn prefetch_flow(&self, tuple: &Tuple<A>, rcu: Rcu<'_>) {
         self.flows.prefetch(tuple, rcu);
@@ -270,9 +222,7 @@ impl<A: Family> Shard<A> {
     pub(crate) fn sleep(&self) -> bool {
         self.notes.asleep.store(true, Ordering::SeqCst);
         let counts = [&self.flow_count, &self.binding_count, &self.lease_count];
-        let empty = counts
-            .iter()
-            .all(|count| count.0.load(Ordering::SeqCst) == 0);
+        let empty = counts.iter().all(|count| count.is_zero());
         empty || !self.wakes()
     }
 
@@ -307,7 +257,7 @@ impl<A: Family> Shard<A> {
 
     /// `lease` was begun, for a binding of this shard.
     pub(super) fn lease_begun(&self, lease: &Lease<A>) {
-        self.lease_count.0.fetch_add(1, Ordering::SeqCst);
+        self.lease_count.reserve().fill();
         self.watch.binding_created(self.node, lease.binding());
         if let Some(until) = lease.until() {
             self.leases.arm(lease, until);
@@ -343,37 +293,6 @@ impl<A: Family> Shard<A> {
         flow.owner().add();
         self.watch.flow_created(self.node, flow);
         Ok(flow.orig())
-    }
-
-    /// A flow is about to be: what its inside host may have, and its contact.
-    fn admit(&self, flow: &Flow<A>, rcu: Rcu<'_>) -> Result<(), Unmade> {
-        let Some((subscribers, host)) = subscriber_of(flow) else {
-            return self.hold_contact(flow, rcu);
-        };
-        subscribers.add(host, rcu).map_err(Unmade::Excess)?;
-        let held = self.hold_contact(flow, rcu);
-        held.inspect_err(|_| subscribers.sub(host, rcu))
-    }
-
-    /// Undoes it.
-    fn dismiss(&self, flow: &Flow<A>, rcu: Rcu<'_>) {
-        self.let_contact_go(flow, rcu);
-        if let Some((subscribers, host)) = subscriber_of(flow) {
-            subscribers.sub(host, rcu);
-        }
-    }
-
-    fn hold_contact(&self, flow: &Flow<A>, rcu: Rcu<'_>) -> Result<(), Unmade> {
-        if contact::hold(&self.bindings, flow, LONGEST, rcu)? {
-            self.contact_count.reserve().fill();
-        }
-        Ok(())
-    }
-
-    fn let_contact_go(&self, flow: &Flow<A>, rcu: Rcu<'_>) {
-        if contact::let_go(&self.bindings, flow, rcu) {
-            self.contact_count.sub();
-        }
     }
 
     fn link_flow<'a>(
@@ -506,11 +425,4 @@ impl<A: Family> Shard<A> {
         // SAFETY: Unlinked just now, without holders.
         unsafe { binding::free_later(binding) };
     }
-}
-
-/// The inside host of a flow from inside, if its policy limits those.
-fn subscriber_of<A: Family>(flow: &Flow<A>) -> Option<(&Subscribers, A)> {
-    let subscribers = flow.owner().subscribers.as_ref()?;
-    let outbound = flow.orig().half() == Half::Src;
-    outbound.then(|| (subscribers, flow.tuple().src_addr))
 }
