@@ -303,8 +303,14 @@ def close(name):
     return "ok"
 
 
+def close_all():
+    while named:
+        named.popitem()[1][0].close()
+    return "ok"
+
+
 def flood(wait, name, ns, src, dst, count):
-    """COUNT sockets, a datagram from each; how many were answered in time."""
+    """COUNT sockets, a datagram from each; how many were answered in time. With WAIT 0 nobody waits."""
     socks = []
     for i in range(int(count)):
         addr, port = endpoint(src)
@@ -315,8 +321,10 @@ def flood(wait, name, ns, src, dst, count):
         except OSError:
             pass
         socks.append(sock)
-    answered = sum(answer_before(sock, time.monotonic() + (float(wait) if i == 0 else 0.2) * SLOW)
-                   for i, sock in enumerate(socks))
+    answered = 0
+    if float(wait):
+        answered = sum(answer_before(sock, time.monotonic() + (float(wait) if i == 0 else 0.2) * SLOW)
+                       for i, sock in enumerate(socks))
     for i, sock in enumerate(socks):
         named[f"{name}{i}"] = (sock, "udp")
     return str(answered)
@@ -441,7 +449,7 @@ def mark(ns, iface):
 
 COMMANDS = {
     "sysctl": sysctl, "listening": listening, "serve": serve, "heard": heard_by, "ask": ask, "open": open_, "say": say, "tell": tell,
-    "hear": hear, "close": close, "flood": flood, "segments": segments, "pour": pour,
+    "hear": hear, "close": close, "close-all": close_all, "flood": flood, "segments": segments, "pour": pour,
     "calm": calm, "raw": raw, "fragments": fragments, "icmp-error": icmp_error,
     "mark": mark, "burst": burst, "volley": volley, "stream": stream, "streamed": streamed, "set": set_, "reset": reset,
     "received": received, "snmp": snmp,

@@ -81,6 +81,7 @@ check "checkpatch, C parts" checkpatch
 check "shellcheck" shellcheck_all
 check "yamllint" yamllint_all
 check "generated files" generated
+check "page of the RFCs" in_root selftests/rfc/page.py --check
 check "unsafe rule" in_root tools/rig/check-unsafe.sh
 check "no host names" in_root tools/rig/check-hosts.sh
 exit "$failed"

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0
+# The driver of fastnat for rfc.sh. A driver has, with its name in front:
+#
+#   up WORDS…           translates what leaves by wan0; WORDS are options of the NAT
+#   down                as if it had never been there, settings included
+#   left PROTO          seconds until the mapping that expires first does; nothing if there is none
+#   timeout PROTO S     mappings expire after S seconds
+#   pool PORTS RANGE…   with these outside addresses and ports (- for all), instead of the gateway's
+#   limit N, rate N     mappings of each inside host, at once and new ones in a second
+#   exempt ADDR         what goes there is not translated
+#   size N              of the table
+#   options REQUIREMENT the options by which it can meet what it does not meet without
+#
+# What a driver does not have, its NAT cannot do.
+# shellcheck shell=bash disable=SC2154 # lib.sh has the namespaces
+
+FASTNAT_POOL=() FASTNAT_ACTION=() FASTNAT_OPTIONS=()
+
+fastnat_up() {
+	FASTNAT_POOL=() FASTNAT_ACTION=(masquerade) FASTNAT_OPTIONS=("$@")
+	fastnat_policy
+}
+
+# fastnat_policy WORDS…: more options for the policy.
+fastnat_policy() {
+	FASTNAT_OPTIONS+=("$@")
+	unconfigure
+	((${#FASTNAT_POOL[@]} == 0)) || configure pool add out "${FASTNAT_POOL[@]}"
+	configure policy add "${FASTNAT_ACTION[@]}" --out wan0 "${FASTNAT_OPTIONS[@]}"
+}
+
+fastnat_down() {
+	unconfigure
+	[[ ! $FASTNAT_SIZE ]] || configure config set --max-flows "$FASTNAT_SIZE"
+	FASTNAT_SIZE=''
+}
+
+fastnat_left() { fn --json flow list --proto "$1" | jq 'map(.expires) | min // empty'; }
+fastnat_timeout() { fastnat_policy "--timeout-$1" "$2"; }
+fastnat_limit() { fastnat_policy --subscriber-bindings "$1"; }
+fastnat_rate() { fastnat_policy --subscriber-rate "$1"; }
+fastnat_exempt() { configure policy add no-snat --dst "$1" --priority 1; }
+
+fastnat_pool() {
+	local range
+	FASTNAT_ACTION=(snat --pool out)
+	[[ $1 == - ]] || FASTNAT_POOL=(--ports "$1")
+	for range in "${@:2}"; do
+		FASTNAT_POOL+=(--range "$range")
+	done
+	fastnat_policy
+}
+
+FASTNAT_SIZE=''
+fastnat_size() {
+	FASTNAT_SIZE=$(fn --json config show | jq '."max-flows"')
+	configure config set --max-flows "$1"
+}
+
+fastnat_options() {
+	case $1 in
+	rfc4787_8_strict) echo --filtering address-dependent ;;
+	rfc7857_transitory) echo --tcp-fin ;;
+	esac
+}

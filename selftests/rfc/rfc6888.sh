@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0
+# RFC 6888: what carriers need besides.
+# shellcheck shell=bash disable=SC2154 # see lib.sh
+
+# Of 16 inside hosts some are seen as each.
+rfc6888_3() {
+	local i seen=''
+	nat pool - 203.0.113.5 203.0.113.99
+	for i in {16..31}; do
+		seen+=$(ask udp "$client" "10.0.0.$i:0" "$S1:53" | cut -d: -f1)$'\n'
+	done
+	is "outside addresses" "$(sort -u <<<"$seen" | grep . | xargs)" "203.0.113.5 203.0.113.99"
+}
+
+# mappings PORTS: how many of so many new ports of the client were seen outside.
+mappings() {
+	local got=0
+	for ((i = 0; i < $1; i++)); do
+		fresh
+		[[ ! $(T=0.4 ask udp "$client" "$A:$PORT" "$S1:53") =~ $OUTSIDE ]] || got=$((got + 1))
+	done
+	echo "$got"
+}
+
+rfc6888_4() {
+	nat limit 3
+	is "mappings of five" "$(mappings 5)" 3
+	like "another host" "$(ask udp "$client2" "$B:$PORT" "$S1:53")" "$OUTSIDE"
+}
+
+rfc6888_4c() {
+	local got
+	nat rate 3
+	got=$(agent flood 0.5 f "$client" "$A:7000" "$S1:53" 12)
+	at_least "mappings of twelve at once" "$got" 3
+	isnt "mappings of twelve at once" "$got" 12
+	like "another host" "$(ask udp "$client2" "$B:$PORT" "$S1:53")" "$OUTSIDE"
+}
+
+# Looked at on the way, since nobody knows the way back.
+rfc6888_6() {
+	nat exempt "$S2"
+	fresh
+	hold a udp "$client" "$A:$PORT"
+	capture p "$outer" eth0 udp
+	agent tell a "$S2:5353" hello >/dev/null
+	like "what is seen" "$(captured p)" "10\\.0\\.0\\.2\\.$PORT > 198\\.51\\.100\\.3\\.5353"
+	like "seen elsewhere" "$(say a "$S1:53")" "$OUTSIDE"
+}
+
+# Four ports, all used, all ended: nobody else gets one.
+rfc6888_8() {
+	local i
+	nat pool 30000-30003 203.0.113.5
+	nat timeout udp 1
+	for i in 1 2 3 4; do
+		fresh
+		like "seen outside" "$(ask udp "$client" "$A:$PORT" "$S1:53")" "^203\\.0\\.113\\.5:3000[0-3]$"
+	done
+	comes_true "all end" 8 no_mapping udp
+	is "what another host gets" "$(T=1 ask udp "$client2" "$B:$PORT" "$S1:53")" timeout
+}
+
+# An ANNOUNCE of version 2, from the inside address, has an answer of as many octets.
+rfc6888_9() {
+	local answer
+	answer=$(printf '\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\377\377\12\0\0\2' |
+		at "$client" socat -t1 - UDP4:10.0.9.1:5351 2>/dev/null | wc -c)
+	at_least "octets of an answer" "$answer" 24
+}
+
+# Fifty mappings, then more than fit: do the fifty still lead in?
+rfc6888_11() {
+	local peers=() peer i
+	nat size 512
+	hold s udp "$server" "$S1:5353"
+	agent flood 0 f "$client" "$A:8000" "$S1:5353" 50 >/dev/null
+	for i in {0..49}; do
+		peer=$(hear s)
+		peers+=("${peer%% *}")
+		like "mapping $i" "${peers[i]}" "$OUTSIDE" || return
+	done
+	capture leak "$server" eth0 'net 10.0.0.0/8'
+	agent flood 0 g "$client" "$A:9000" "$S1:53" 600 >/dev/null
+	is "what left untranslated" "$(captured leak)" ""
+	for i in {0..49}; do
+		reached "f$i" s "${peers[i]}" || { fail "mapping $i was removed when the table was full"; return; }
+	done
+}
+
+rfc6888_15() {
+	local i seen last='' near=0
+	for i in {1..16}; do
+		fresh
+		seen=$(ask udp "$client" "$A:$PORT" "$S1:53")
+		like "seen outside" "$seen" "$OUTSIDE"
+		seen=${seen##*:}
+		((seen != PORT && (!last || seen - last > 4 || last - seen > 4))) || near=$((near + 1))
+		last=$seen
+	done
+	((near < 3)) || fail "ports that are the inside one, or near the last: $near of 16"
+}
