@@ -32,7 +32,7 @@ requirements() {
 	local id number text
 	while IFS=$'\t' read -r id number text _; do
 		declare -F "$id" >/dev/null || continue
-		[[ ! $SELECTED || " $SELECTED " == *" $id "* ]] || continue
+		[[ ! ${SELECTED[*]} || " ${SELECTED[*]} " == *" $id "* ]] || continue
 		[[ $ALL || $1 != "${CONNTRACK[0]} "* || $CHOICE == *" $id "* ]] || continue
 		printf '%s\t%s\t%s\n' "$id" "$number" "$text"
 	done <"$HERE/rfc/requirements"
@@ -74,12 +74,12 @@ run_nat() {
 		result="ok $nat: $verdict: $number: $text"
 		[[ $verdict == "$before" ]] || result="# stored is: ${before:-nothing}"$'\n'"not $result"
 		[[ ! $WHY ]] || result="# $WHY"$'\n'$result
-		# At once, since two write.
+		# At once, since several write.
 		printf '%s\n# result\t%s\t%s\t%s\n' "$result" "$nat" "$id" "$verdict"
 	done 3< <(requirements "$nat")
 }
 
-# With a topology of their own, so that two drivers can be at it at once.
+# With a topology of their own, so that several can be at it at once.
 run_nats() {
 	local nat addr i
 	routed_topology
@@ -120,27 +120,45 @@ plan() {
 	done | wc -l
 }
 
-ALL='' SELECTED='' ONLY=''
+# child NAT…: tests these, in a process and namespaces of its own.
+child() {
+	local words=()
+	for nat; do
+		words+=(--only "$nat")
+	done
+	"$0" ${ALL:+--all} "${words[@]}" "${SELECTED[@]}"
+}
+
+# The size of connection tracking's table is one for all, so with --all one process has all of them.
+children() {
+	child fastnat &
+	if [[ $ALL ]]; then
+		child "${CONNTRACK[@]}" &
+	else
+		child "${CONNTRACK[0]}" &
+		child "${CONNTRACK[@]:1}" &
+	fi
+	wait
+}
+
+ALL='' ONLY=()
 while [[ ${1:-} == --* ]]; do
 	case $1 in
 	--all) ALL=yes ;;
-	--only) ONLY=$2; shift ;;
+	--only) ONLY+=("$2"); shift ;;
+	*) echo "unknown option $1" >&2; exit 2 ;;
 	esac
 	shift
 done
-SELECTED=$*
-case $ONLY in
-fastnat) run_nats fastnat; exit ;;
-nft) run_nats "${CONNTRACK[@]}"; exit ;;
-esac
+SELECTED=("$@")
+if ((${#ONLY[@]})); then
+	run_nats "${ONLY[@]}"
+	exit
+fi
 nft list ruleset >/dev/null 2>&1 || skip_all "no nftables"
 load_module
 modprobe nf_conntrack 2>/dev/null
 echo "KTAP version 1"
 echo "1..$(plan)"
-{
-	"$0" ${ALL:+--all} --only fastnat "$@" &
-	"$0" ${ALL:+--all} --only nft "$@" &
-	wait
-} | report
+children | report
 exit
