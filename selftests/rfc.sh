@@ -122,7 +122,7 @@ plan() {
 
 # child NAT…: tests these, in a process and namespaces of its own.
 child() {
-	local words=()
+	local nat words=()
 	for nat; do
 		words+=(--only "$nat")
 	done

@@ -93,7 +93,7 @@ rfc6888_15() {
 	for i in {1..16}; do
 		fresh
 		seen=$(ask udp "$client" "$A:$PORT" "$S1:53")
-		like "seen outside" "$seen" "$OUTSIDE"
+		like "seen outside" "$seen" "$OUTSIDE" || return
 		seen=${seen##*:}
 		((seen != PORT && (!last || seen - last > 4 || last - seen > 4))) || near=$((near + 1))
 		last=$seen
