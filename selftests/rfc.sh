@@ -7,8 +7,8 @@
 #
 #   rfc.sh [--all] [REQUIREMENT…]    such as rfc4787_1; none: all
 #
-# "random" and "persistent" are about which addresses and ports are chosen, so what is about something else
-# is tested with them only by --all, as it is for what is stored (rfc/page.py).
+# "random" and "persistent" of connection tracking's NAT are tested only by --all, as is what is stored
+# (rfc/page.py).
 #
 #   client ------------ inner ------------ gw ------------ outer ------------ server
 #   10.0.0.2   10.0.0.1  10.0.9.2  10.0.9.1  192.0.2.1  .254  198.51.100.1   198.51.100.2, .3, .4
@@ -25,7 +25,6 @@ for file in "$HERE"/rfc/{fastnat,nft,rfc[0-9]*}.sh; do
 done
 
 CONNTRACK=("nft masquerade" "nft masquerade random" "nft masquerade persistent")
-CHOICE=" rfc4787_1 rfc4787_2 rfc4787_3 rfc4787_3a rfc4787_4 rfc4787_11 rfc5382_1 rfc5382_7 rfc5508_1a rfc6888_15 "
 
 # requirements NAT: function, number and text of what is tested with it.
 requirements() {
@@ -33,7 +32,7 @@ requirements() {
 	while IFS=$'\t' read -r id number text _; do
 		declare -F "$id" >/dev/null || continue
 		[[ ! ${SELECTED[*]} || " ${SELECTED[*]} " == *" $id "* ]] || continue
-		[[ $ALL || $1 != "${CONNTRACK[0]} "* || $CHOICE == *" $id "* ]] || continue
+		[[ $ALL || $1 != "${CONNTRACK[0]} "* ]] || continue
 		printf '%s\t%s\t%s\n' "$id" "$number" "$text"
 	done <"$HERE/rfc/requirements"
 }
@@ -136,7 +135,6 @@ children() {
 		child "${CONNTRACK[@]}" &
 	else
 		child "${CONNTRACK[0]}" &
-		child "${CONNTRACK[@]:1}" &
 	fi
 	wait
 }
