@@ -25,9 +25,20 @@ TESTS=(
 # A node with a CPU and no memory, and one that is not there.
 BARE=2 NEW=3
 
-# The monitor of the machine, see vm/run.
+prompts() { grep -o '(qemu)' "$TMP/monitor" | wc -l; }
+prompted() { (($(prompts) > $1)); }
+
+# The monitor of the machine, see vm/run. It loses what is said before it asks for more.
+order() {
+	local before
+	before=$(prompts)
+	printf '%s\n' "$1" >/dev/ttyS3
+	comes_true "the monitor asks for more" 20 prompted "$before"
+}
+
 plug() { # NODE MEGABYTES
-	printf 'object_add memory-backend-ram,id=p%s,size=%sM\ndevice_add pc-dimm,id=d%s,memdev=p%s,node=%s\n' "$1" "$2" "$1" "$1" "$1" >/dev/ttyS3
+	order "object_add memory-backend-ram,id=p$1,size=$2M"
+	order "device_add pc-dimm,id=d$1,memdev=p$1,node=$1"
 }
 
 has_memory() {
