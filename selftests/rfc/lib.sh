@@ -68,7 +68,7 @@ in_conflict() { # PROTO: sets first, second (to $S2) and third (to $S1, of the s
 	fi
 }
 
-query() { at "$1" python3 -IS "$HERE/icmp_query.py" "${@:2}"; }
+query() { at "$1" python3 "$HERE/icmp_query.py" "${@:2}"; }
 
 # error TO_OUTSIDE PROTO PEER: an unreachable of the server's about the mapping.
 error() { agent icmp-error "$server" "$S1" "${1%:*}" 3 "${4:-3}" 0 "$2" "$1" "$3" 28 "${5:-0}"; }
