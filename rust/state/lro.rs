@@ -197,34 +197,20 @@ impl Control {
         };
         self.entries.iter().any(|entry| mode(entry) != Mode::Off)
     }
+}
 
-    /// The list with one more.
-    fn with(&self, entry: Arc<Entry>) -> Result<Entries> {
-        let mut entries = KVec::with_capacity(self.entries.len() + 1, GFP_KERNEL)?;
-        for old in &self.entries {
-            entries.push(old.clone(), GFP_KERNEL)?;
-        }
-        entries.push(entry, GFP_KERNEL)?;
-        Ok(entries)
+/// A list of these entries.
+fn list<'a>(entries: impl Iterator<Item = &'a Arc<Entry>>) -> Result<Entries> {
+    let mut list = KVec::new();
+    for entry in entries {
+        list.push(entry.clone(), GFP_KERNEL)?;
     }
-
-    /// The list without one.
-    fn without(&self, name: IfName) -> Result<Entries> {
-        let mut entries = KVec::with_capacity(self.entries.len(), GFP_KERNEL)?;
-        for old in self.entries.iter().filter(|old| old.name != Some(name)) {
-            entries.push(old.clone(), GFP_KERNEL)?;
-        }
-        Ok(entries)
-    }
+    Ok(list)
 }
 
 /// What the packet path sees of a list.
 fn published(entries: &Entries) -> Result<KBox<Entries>> {
-    let mut copy = KVec::with_capacity(entries.len(), GFP_KERNEL)?;
-    for entry in entries {
-        copy.push(entry.clone(), GFP_KERNEL)?;
-    }
-    Ok(KBox::new(copy, GFP_KERNEL)?)
+    Ok(KBox::new(list(entries.iter())?, GFP_KERNEL)?)
 }
 
 impl Net {
@@ -255,7 +241,7 @@ impl Net {
         let ifindex = dev::index_of(&self.net, &name).unwrap_or(0);
         entry.ifindex.store(ifindex, Ordering::Relaxed);
         let on = control.is_on(&entry, setting.mode) || setting.mode != Mode::Off;
-        let entries = control.with(entry)?;
+        let entries = list(Iterator::chain(control.entries.iter(), [&entry]))?;
         self.attach(&mut control, on, Some(entries))?;
         self.leave(&mut control);
         Ok(())
@@ -265,7 +251,8 @@ impl Net {
     pub(crate) fn delete_lro(&self, device: IfName) -> Result<(), LroRefused> {
         let mut control = self.lro.control.lock();
         control.find(Some(device)).ok_or(LroRefused::Missing)?;
-        let entries = control.without(device)?;
+        let others = |entry: &&Arc<Entry>| entry.name != Some(device);
+        let entries = list(control.entries.iter().filter(others))?;
         let on = self.lro.is_on.load(Ordering::Relaxed);
         self.attach(&mut control, on, Some(entries))?;
         self.leave(&mut control);

@@ -6,7 +6,7 @@
 use super::binding::Binding;
 use super::contact;
 use super::flow::Flow;
-use super::shard::{Shard, Unmade, LONGEST};
+use super::shard::{Shard, Unmade};
 use super::subscriber::Subscribers;
 use super::Family;
 use crate::nat::rewrite::Half;
@@ -42,7 +42,7 @@ impl<A: Family> Shard<A> {
     }
 
     fn hold_contact(&self, flow: &Flow<A>, rcu: Rcu<'_>) -> Result<(), Unmade> {
-        if contact::hold(&self.bindings, flow, LONGEST, rcu)? {
+        if contact::hold(&self.bindings, flow, rcu)? {
             self.contact_count.reserve().fill();
         }
         Ok(())

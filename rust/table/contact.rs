@@ -8,7 +8,7 @@
 use super::binding::{BindEntry, Binding};
 use super::flow::Flow;
 use super::hash::{One, Table};
-use super::shard::Unmade;
+use super::shard::{Unmade, LONGEST};
 use super::Family;
 use crate::nat::policy::Filtering;
 use crate::nat::rewrite::Half;
@@ -93,7 +93,6 @@ fn find<'a, A: Family>(
 pub(super) fn hold<A: Family>(
     table: &Table<BindEntry<A>>,
     flow: &Flow<A>,
-    longest: u32,
     rcu: Rcu<'_>,
 ) -> Result<bool, Unmade> {
     let Some((binding, remote)) = wanted(flow) else {
@@ -112,7 +111,7 @@ pub(super) fn hold<A: Family>(
         contact.holders.fetch_add(1, Ordering::Relaxed);
         return Ok(false);
     }
-    if locked.bucket.len() >= longest {
+    if locked.bucket.len() >= LONGEST {
         return Err(Unmade::Crowded);
     }
     // INVARIANT: From a box, with one holder.

@@ -3,6 +3,7 @@
 //! What each inside host has of a policy that limits it (RFC 6888 REQ-4).
 
 use super::hash::{Entry, Link, One, Table};
+use super::shard::LONGEST;
 use crate::nat::addr::{Addr, Prefix, V4};
 use crate::nat::hash::{folded, Hashed, Key};
 use crate::nat::rate::Tokens;
@@ -12,8 +13,6 @@ use core::cell::Cell;
 use kernel::bindings::callback_head;
 use kernel::prelude::*;
 
-/// Entries that a bucket may have.
-const LONGEST: u32 = 256;
 /// Buckets at most; a policy for fewer addresses has as many as these.
 const MOST_BUCKETS: u64 = 65536;
 
