@@ -5,6 +5,7 @@
 use super::{subject, Hook};
 use crate::nat::addr::{Addr, Be16, V4};
 use crate::nat::hash::{folded, Key};
+use crate::nat::policy::Mapping;
 use crate::nat::ports::{class, PortRange};
 use crate::nat::time::Ticks;
 use crate::nat::tuple::{Endpoint, Side, Tuple};
@@ -48,7 +49,7 @@ pub(super) struct Request<'a> {
 
 impl<'a> Request<'a> {
     /// The binding of the source: the same for every destination (endpoint-independent mapping,
-    /// RFC 4787 REQ-1).
+    /// RFC 4787 REQ-1), unless the policy wants one for each, or a request has bound it.
     pub(super) fn binding(&self, outside: Outside) -> Result<Held<V4>, Counter> {
         if let Some(held) = self.existing(outside) {
             return Ok(held);
@@ -66,8 +67,10 @@ impl<'a> Request<'a> {
     fn existing(&self, outside: Outside) -> Option<Held<V4>> {
         let realm = self.entry.realm();
         let now = time::now();
+        let any = self.entry.owner.behavior.mapping == Mapping::EndpointIndependent;
         let wanted = |binding: &Binding<V4>| {
             binding.realm() == realm
+                && (any || binding.is_static())
                 && !binding.until().is_some_and(|until| until.has_passed(now))
                 && match outside {
                     Outside::Address(addr) => binding.outside().addr == addr,

@@ -154,7 +154,7 @@ fn by_binding(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>, rules: &Snaps
 /// request is open.
 fn admits(hook: &Hook<'_>, held: &Held<V4>, src: V4) -> bool {
     held.is_static()
-        || match held.owner().filtering {
+        || match held.owner().behavior.filtering {
             Filtering::EndpointIndependent => true,
             Filtering::AddressDependent => held.home().has_contact(held, src, hook.rcu),
             Filtering::AddressAndPortDependent => false,

@@ -123,6 +123,16 @@ impl Action {
     }
 }
 
+/// What of an inside host's traffic shares an outside endpoint (RFC 4787, section 4.1).
+#[derive(Copy, Clone, Default, Eq, PartialEq, Debug)]
+pub enum Mapping {
+    /// All that an inside endpoint sends, wherever it goes.
+    #[default]
+    EndpointIndependent,
+    /// What an inside endpoint sends to one remote endpoint.
+    AddressAndPortDependent,
+}
+
 /// Who may send to the outside endpoint of a binding (RFC 4787, section 5).
 #[derive(Copy, Clone, Default, Eq, PartialEq, Debug)]
 pub enum Filtering {
@@ -133,6 +143,31 @@ pub enum Filtering {
     AddressDependent,
     /// Endpoints to which the inside endpoint has a flow.
     AddressAndPortDependent,
+}
+
+/// How the bindings of a policy behave towards the world.
+#[derive(Copy, Clone, Default, Eq, PartialEq, Debug)]
+pub struct Behavior {
+    /// What shares a binding.
+    pub mapping: Mapping,
+    /// Who may send to it.
+    pub filtering: Filtering,
+}
+
+impl Behavior {
+    /// Without a word about filtering, that is as open as the mapping lets it be. `None` where they do not
+    /// fit: whoever is let in to a binding of one remote endpoint would be answered from another.
+    pub fn new(mapping: Mapping, filtering: Option<Filtering>) -> Option<Self> {
+        let only = match mapping {
+            Mapping::EndpointIndependent => None,
+            Mapping::AddressAndPortDependent => Some(Filtering::AddressAndPortDependent),
+        };
+        let asked = filtering.or(only).unwrap_or_default();
+        (asked == only.unwrap_or(asked)).then_some(Self {
+            mapping,
+            filtering: asked,
+        })
+    }
 }
 
 /// A policy. Of those that match, the one with the lowest priority decides, and among equals the

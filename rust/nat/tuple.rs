@@ -147,6 +147,9 @@ pub enum Side {
     Outside = 1,
     /// Neither: an address that a binding has flows to, and the outside port of the binding.
     Remote = 2,
+    /// The address of the host behind the NAT, of a binding that is not looked for by it: many may
+    /// have it, so the protocol is another number in each.
+    Lone = 3,
 }
 
 /// One of the two keys of a binding.

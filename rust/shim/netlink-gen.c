@@ -65,7 +65,7 @@ const struct nla_policy fastnat_devices_nl_policy[FASTNAT_A_DEVICES_NAME + 1] = 
 	[FASTNAT_A_DEVICES_NAME] = { .type = NLA_STRING, .len = 15, },
 };
 
-const struct nla_policy fastnat_new_policy_nl_policy[FASTNAT_A_POLICY_SUBSCRIBER_RATE + 1] = {
+const struct nla_policy fastnat_new_policy_nl_policy[FASTNAT_A_POLICY_MAPPING + 1] = {
 	[FASTNAT_A_POLICY_ID] = NLA_POLICY_MIN(NLA_U32, 1),
 	[FASTNAT_A_POLICY_PRIORITY] = { .type = NLA_U32, },
 	[FASTNAT_A_POLICY_ACTION] = NLA_POLICY_MAX(NLA_U32, 4),
@@ -97,6 +97,7 @@ const struct nla_policy fastnat_new_policy_nl_policy[FASTNAT_A_POLICY_SUBSCRIBER
 	[FASTNAT_A_POLICY_SUBSCRIBER_BINDINGS] = { .type = NLA_U32, },
 	[FASTNAT_A_POLICY_SUBSCRIBER_FLOWS] = { .type = NLA_U32, },
 	[FASTNAT_A_POLICY_SUBSCRIBER_RATE] = { .type = NLA_U32, },
+	[FASTNAT_A_POLICY_MAPPING] = NLA_POLICY_MAX(NLA_U32, 1),
 };
 
 const struct nla_policy fastnat_range_nl_policy[FASTNAT_A_RANGE_ADDR_MAX + 1] = {
@@ -112,7 +113,7 @@ const struct nla_policy fastnat_tuple_nl_policy[FASTNAT_A_TUPLE_DST_PORT + 1] = 
 };
 
 /* FASTNAT_CMD_POLICY_ADD - do */
-static const struct nla_policy fastnat_policy_add_nl_policy[FASTNAT_A_POLICY_SUBSCRIBER_RATE + 1] = {
+static const struct nla_policy fastnat_policy_add_nl_policy[FASTNAT_A_POLICY_MAPPING + 1] = {
 	[FASTNAT_A_POLICY_ID] = NLA_POLICY_MIN(NLA_U32, 1),
 	[FASTNAT_A_POLICY_PRIORITY] = { .type = NLA_U32, },
 	[FASTNAT_A_POLICY_ACTION] = NLA_POLICY_MAX(NLA_U32, 4),
@@ -144,6 +145,7 @@ static const struct nla_policy fastnat_policy_add_nl_policy[FASTNAT_A_POLICY_SUB
 	[FASTNAT_A_POLICY_SUBSCRIBER_BINDINGS] = { .type = NLA_U32, },
 	[FASTNAT_A_POLICY_SUBSCRIBER_FLOWS] = { .type = NLA_U32, },
 	[FASTNAT_A_POLICY_SUBSCRIBER_RATE] = { .type = NLA_U32, },
+	[FASTNAT_A_POLICY_MAPPING] = NLA_POLICY_MAX(NLA_U32, 1),
 };
 
 /* FASTNAT_CMD_POLICY_DEL - do */
@@ -245,7 +247,7 @@ static const struct genl_split_ops fastnat_nl_ops[] = {
 		.cmd		= FASTNAT_CMD_POLICY_ADD,
 		.doit		= fastnat_nl_policy_add_doit,
 		.policy		= fastnat_policy_add_nl_policy,
-		.maxattr	= FASTNAT_A_POLICY_SUBSCRIBER_RATE,
+		.maxattr	= FASTNAT_A_POLICY_MAPPING,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

@@ -11,6 +11,7 @@ use super::ports::{Claim, PortMap};
 use super::shard::Shard;
 use super::{Family, Owner};
 use crate::nat::addr::Be16;
+use crate::nat::policy::Mapping;
 use crate::nat::time::Deadline;
 use crate::nat::tuple::{BindKey, Endpoint, Side};
 use crate::sys::rcu::{self, Head, Rcu};
@@ -100,7 +101,13 @@ impl<A: Family> Binding<A> {
             port: Be16::from_host(new.outside.port()),
         };
         let side = |side, end: Endpoint<A>| BindEntry::new(key(side, new.proto, end));
-        let sides = [side(Side::Inside, new.inside), side(Side::Outside, outside)];
+        let inside = match new.owner.behavior.mapping {
+            Mapping::AddressAndPortDependent if !new.for_lease => {
+                BindEntry::new(lone_key(new.inside, outside.port))
+            }
+            _ => side(Side::Inside, new.inside),
+        };
+        let sides = [inside, side(Side::Outside, outside)];
         Self {
             sides,
             realm: new.realm,
@@ -130,8 +137,8 @@ impl<A: Family> Binding<A> {
 
     /// The protocol.
     pub(crate) fn proto(&self) -> u8 {
-        let [inside, _] = &self.sides;
-        inside.key.proto
+        let [_, outside] = &self.sides;
+        outside.key.proto
     }
 
     /// Which pool or policy it belongs to.
@@ -209,6 +216,13 @@ pub(super) fn key<A: Family>(side: Side, proto: u8, end: Endpoint<A>) -> BindKey
     }
 }
 
+/// The key of an inside endpoint that has a binding for each remote endpoint, spread by their outside
+/// ports over many buckets.
+fn lone_key<A: Family>(inside: Endpoint<A>, outside: Be16) -> BindKey<A> {
+    let [high, low] = outside.to_bytes();
+    key(Side::Lone, high ^ low, inside)
+}
+
 fn end<A: Family>(key: &BindKey<A>) -> Endpoint<A> {
     Endpoint {
         addr: key.addr,
@@ -221,7 +235,7 @@ impl<A: Family> BindEntry<A> {
     #[inline]
     pub(super) fn binding(&self) -> &Binding<A> {
         let first = match self.key.side {
-            Side::Inside | Side::Remote => ptr::from_ref(self),
+            Side::Inside | Side::Lone | Side::Remote => ptr::from_ref(self),
             Side::Outside => ptr::from_ref(self).wrapping_sub(1),
         };
         // SAFETY: Entries exist only in the `sides` of a binding, in the order of `Side`, and
@@ -229,9 +243,9 @@ impl<A: Family> BindEntry<A> {
         unsafe { &*first.cast() }
     }
 
-    /// Which side it is.
-    pub(super) fn side(&self) -> Side {
-        self.key.side
+    /// Is it the inside of a binding?
+    pub(super) fn is_inside(&self) -> bool {
+        matches!(self.key.side, Side::Inside | Side::Lone)
     }
 }
 

@@ -72,7 +72,7 @@ pub(super) fn exists<A: Family>(
 /// The binding of a flow from inside, if that wants to know its contacts, and the address.
 fn wanted<A: Family>(flow: &Flow<A>) -> Option<(&Binding<A>, A)> {
     let binding = flow.binding()?;
-    let asks = binding.owner().filtering == Filtering::AddressDependent;
+    let asks = binding.owner().behavior.filtering == Filtering::AddressDependent;
     let outbound = flow.orig().half() == Half::Src;
     (asks && outbound).then(|| (&**binding, flow.tuple().dst_addr))
 }

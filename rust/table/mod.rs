@@ -27,7 +27,7 @@ use crate::nat::addr::V4;
 use crate::nat::hash::Words;
 use crate::nat::offload::Offload;
 use crate::nat::plain::Fix;
-use crate::nat::policy::{Filtering, IfName};
+use crate::nat::policy::{Behavior, IfName};
 use crate::nat::tuple::Endpoint;
 use crate::sys::rcu;
 use crate::sys::slab::Cache;
@@ -130,8 +130,8 @@ pub(crate) struct Owner {
     pub(crate) expiry: Expiry,
     /// Whether packets of its flows are forwarded past the stack.
     pub(crate) offload: Offload,
-    /// Who may send to its bindings.
-    pub(crate) filtering: Filtering,
+    /// How its bindings behave.
+    pub(crate) behavior: Behavior,
     /// What each inside host has of it, if that is limited.
     pub(crate) subscribers: Option<Subscribers>,
     /// Bindings alive of the pool that it translates to, whichever policies they were made for.
@@ -149,7 +149,7 @@ impl Owner {
         outside_iface: IfName,
         expiry: Expiry,
         offload: Offload,
-        filtering: Filtering,
+        behavior: Behavior,
         subscribers: Option<Subscribers>,
         pool_bindings: Option<Arc<AtomicU32>>,
     ) -> Self {
@@ -158,7 +158,7 @@ impl Owner {
             outside_iface,
             expiry,
             offload,
-            filtering,
+            behavior,
             subscribers,
             pool_bindings,
             flows: AtomicU32::new(0),

@@ -212,7 +212,7 @@ impl<A: Family> Shard<A> {
         mut visit: impl FnMut(&'a Binding<A>),
     ) -> bool {
         self.bindings.step(cursor, rcu, |entry| {
-            if entry.side() == Side::Inside && entry.binding().is_live() {
+            if entry.is_inside() && entry.binding().is_live() {
                 visit(entry.binding());
             }
         })

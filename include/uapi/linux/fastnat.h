@@ -133,6 +133,19 @@ enum fastnat_filtering {
 };
 
 /**
+ * enum fastnat_mapping - What of an inside host's traffic shares an outside
+ *   endpoint (RFC 4787, section 4.1).
+ * @FASTNAT_MAPPING_ENDPOINT_INDEPENDENT: All that an inside endpoint sends,
+ *   wherever it goes.
+ * @FASTNAT_MAPPING_ADDRESS_AND_PORT_DEPENDENT: What an inside endpoint sends
+ *   to one remote endpoint.
+ */
+enum fastnat_mapping {
+	FASTNAT_MAPPING_ENDPOINT_INDEPENDENT,
+	FASTNAT_MAPPING_ADDRESS_AND_PORT_DEPENDENT,
+};
+
+/**
  * enum fastnat_table_kind - What a table holds.
  * @FASTNAT_TABLE_KIND_FLOWS: Flows, two entries each.
  * @FASTNAT_TABLE_KIND_BINDINGS: Bindings, two entries each.
@@ -192,6 +205,7 @@ enum {
 	FASTNAT_A_POLICY_SUBSCRIBER_BINDINGS,
 	FASTNAT_A_POLICY_SUBSCRIBER_FLOWS,
 	FASTNAT_A_POLICY_SUBSCRIBER_RATE,
+	FASTNAT_A_POLICY_MAPPING,
 
 	__FASTNAT_A_POLICY_MAX,
 	FASTNAT_A_POLICY_MAX = (__FASTNAT_A_POLICY_MAX - 1)

@@ -4,7 +4,9 @@
 
 use super::super::{if_name, offload};
 use crate::nat::addr::{masked, Addr, Prefix, V4};
-use crate::nat::policy::{Action, Filtering, IfName, Invalid, Match, Policy, ANY_IFACE};
+use crate::nat::policy::{
+    Action, Behavior, Filtering, IfName, Invalid, Mapping, Match, Policy, ANY_IFACE,
+};
 use crate::nat::ports::PortRange;
 use crate::nat::tuple::{TCP, UDP};
 use crate::state::control::Control;
@@ -49,7 +51,7 @@ pub(super) fn entry(
         policy.matches.out_iface,
         expiry(attrs),
         offload::of_policy(attrs),
-        filtering(attrs),
+        behavior(attrs)?,
         Subscribers::new(limits(attrs), policy.matches.src, node)?,
         bindings,
     );
@@ -74,7 +76,8 @@ fn for_flows_only(attrs: &Attrs<'_>, policy: &Policy<V4>) -> Result<(), Refusal>
 }
 
 /// What is said about bindings, which dnat policies do not make.
-const OF_BINDINGS: [u32; 4] = [
+const OF_BINDINGS: [u32; 5] = [
+    FASTNAT_A_POLICY_MAPPING,
     FASTNAT_A_POLICY_FILTERING,
     FASTNAT_A_POLICY_SUBSCRIBER_BINDINGS,
     FASTNAT_A_POLICY_SUBSCRIBER_FLOWS,
@@ -90,13 +93,23 @@ fn limits(attrs: &Attrs<'_>) -> Limits {
     }
 }
 
-fn filtering(attrs: &Attrs<'_>) -> Filtering {
-    let asked = attrs.get(FASTNAT_A_POLICY_FILTERING).map(|attr| attr.u32());
-    match asked {
-        Some(FASTNAT_FILTERING_ADDRESS_DEPENDENT) => Filtering::AddressDependent,
-        Some(FASTNAT_FILTERING_ADDRESS_AND_PORT_DEPENDENT) => Filtering::AddressAndPortDependent,
+fn behavior(attrs: &Attrs<'_>) -> Result<Behavior, Refusal> {
+    let mapping = attrs.get(FASTNAT_A_POLICY_MAPPING).map(|attr| attr.u32());
+    let mapping = match mapping {
+        Some(FASTNAT_MAPPING_ADDRESS_AND_PORT_DEPENDENT) => Mapping::AddressAndPortDependent,
+        _ => Mapping::EndpointIndependent,
+    };
+    let asked = attrs.get(FASTNAT_A_POLICY_FILTERING);
+    let filtering = asked.map(|attr| match attr.u32() {
+        FASTNAT_FILTERING_ADDRESS_DEPENDENT => Filtering::AddressDependent,
+        FASTNAT_FILTERING_ADDRESS_AND_PORT_DEPENDENT => Filtering::AddressAndPortDependent,
         _ => Filtering::EndpointIndependent,
-    }
+    });
+    let refusal = Refusal::new(
+        EINVAL,
+        c"a mapping for each remote endpoint lets nobody else in: filtering address-and-port-dependent",
+    );
+    Behavior::new(mapping, filtering).ok_or_else(|| refusal.at(asked))
 }
 
 fn unused(attrs: &Attrs<'_>, kinds: &[u32]) -> Result<(), Refusal> {

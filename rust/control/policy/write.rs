@@ -4,7 +4,7 @@
 
 use super::super::offload;
 use crate::nat::addr::{Prefix, V4};
-use crate::nat::policy::{Action, Filtering, Match, ANY_IFACE};
+use crate::nat::policy::{Action, Behavior, Filtering, Mapping, Match, ANY_IFACE};
 use crate::nat::ports::PortRange;
 use crate::state::policy::{Entry, Target};
 use crate::sys::msg::Message;
@@ -34,7 +34,7 @@ pub(super) fn put(message: &mut Message<'_>, entry: &Entry) -> Result {
     if !matches!(entry.target, Target::Exempt) {
         put_expiry(message, &entry.owner.expiry)?;
         offload::put_policy(message, entry.owner.offload)?;
-        put_filtering(message, entry.owner.filtering)?;
+        put_behavior(message, entry.owner.behavior)?;
         if let Some(subscribers) = &entry.owner.subscribers {
             put_limits(message, subscribers.limits())?;
         }
@@ -130,8 +130,12 @@ fn put_limits(message: &mut Message<'_>, limits: Limits) -> Result {
 }
 
 /// What is not the default.
-fn put_filtering(message: &mut Message<'_>, filtering: Filtering) -> Result {
-    let number = match filtering {
+fn put_behavior(message: &mut Message<'_>, behavior: Behavior) -> Result {
+    if behavior.mapping == Mapping::AddressAndPortDependent {
+        let number = FASTNAT_MAPPING_ADDRESS_AND_PORT_DEPENDENT;
+        message.u32(FASTNAT_A_POLICY_MAPPING, number)?;
+    }
+    let number = match behavior.filtering {
         Filtering::EndpointIndependent => return Ok(()),
         Filtering::AddressDependent => FASTNAT_FILTERING_ADDRESS_DEPENDENT,
         Filtering::AddressAndPortDependent => FASTNAT_FILTERING_ADDRESS_AND_PORT_DEPENDENT,

@@ -6,8 +6,8 @@ use clap::{CommandFactory, Parser};
 use fastnat::cli::{Cli, Noun, binding, config, flow, policy, pool, stats};
 use fastnat_netlink::Proto;
 use fastnat_netlink::generated::{
-    Binding, Expiry, Filtering, Group, OffloadChoice, Policy, PolicyAction, Pool, PortMode, Range,
-    Tuple,
+    Binding, Expiry, Filtering, Group, Mapping, OffloadChoice, Policy, PolicyAction, Pool,
+    PortMode, Range, Tuple,
 };
 
 fn noun(line: &str) -> Noun {
@@ -199,6 +199,14 @@ fn source_policies_may_filter() {
     let masquerade = filtering("masquerade --filtering address-and-port-dependent");
     assert_eq!(masquerade, Some(Filtering::AddressAndPortDependent));
     assert_eq!(filtering("masquerade"), None);
+}
+
+#[test]
+fn source_policies_may_map_for_each_destination() {
+    let mapping = |line: &str| added_policy(&format!("fastnat policy add {line}")).mapping;
+    let snat = mapping("snat --pool p --mapping address-and-port-dependent");
+    assert_eq!(snat, Some(Mapping::AddressAndPortDependent));
+    assert_eq!(mapping("masquerade"), None);
 }
 
 #[test]

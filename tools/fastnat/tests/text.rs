@@ -6,8 +6,9 @@ use fastnat::failure::Failure;
 use fastnat::output::Text;
 use fastnat::show;
 use fastnat_netlink::generated::{
-    Binding, Config, ConntrackMode, Devices, EventLevel, Expiry, Filtering, Flow, Node, NumaMode,
-    OffloadChoice, OffloadMode, Policy, PolicyAction, Pool, PortMode, Range, Stats, Tuple,
+    Binding, Config, ConntrackMode, Devices, EventLevel, Expiry, Filtering, Flow, Mapping, Node,
+    NumaMode, OffloadChoice, OffloadMode, Policy, PolicyAction, Pool, PortMode, Range, Stats,
+    Tuple,
 };
 use fastnat_netlink::{Error, Proto, Refusal};
 
@@ -206,6 +207,19 @@ fn a_policy_says_who_may_send_unless_everybody_may() {
         .collect();
     assert_eq!(ends[0], Some("FILTERING"));
     assert_eq!(ends[2], Some("address-dependent"));
+}
+
+#[test]
+fn a_policy_says_what_shares_a_binding_unless_all_does() {
+    let listed = |mapping| {
+        text(&show::Policies(vec![Policy {
+            mapping: Some(mapping),
+            ..Policy::default()
+        }]))
+    };
+    assert!(!listed(Mapping::EndpointIndependent).contains("MAPPING"));
+    let several = listed(Mapping::AddressAndPortDependent);
+    assert!(several.contains("address-and-port-dependent"), "{several}");
 }
 
 #[test]

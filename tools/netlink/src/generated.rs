@@ -115,6 +115,16 @@ wire_enum! {
 }
 
 wire_enum! {
+    /// What of an inside host's traffic shares an outside endpoint (RFC 4787, section 4.1).
+    Mapping = "mapping" {
+        /// All that an inside endpoint sends, wherever it goes.
+        EndpointIndependent = 0 "endpoint-independent",
+        /// What an inside endpoint sends to one remote endpoint.
+        AddressAndPortDependent = 1 "address-and-port-dependent",
+    }
+}
+
+wire_enum! {
     /// What a table holds.
     TableKind = "table-kind" {
         /// Flows, two entries each.
@@ -214,6 +224,9 @@ attribute_set! {
         /// snat and masquerade: new bindings of the policy that each inside address may make in a
         /// second, as many of them at once. 0, the default, is without limit.
         33 subscriber_rate: Option<u32> = "subscriber-rate",
+        /// snat and masquerade: what shares an outside endpoint. Default endpoint-independent. With
+        /// address-and-port-dependent, filtering is that, too.
+        34 mapping: Option<Mapping> = "mapping",
     }
 }
 

@@ -5,7 +5,7 @@
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
 
-use fastnat_netlink::generated::{Expiry, Filtering, OffloadChoice, Policy, PolicyAction};
+use fastnat_netlink::generated::{Expiry, Filtering, Mapping, OffloadChoice, Policy, PolicyAction};
 use serde::Serialize;
 
 use super::{or_empty, titles};
@@ -43,7 +43,7 @@ impl Text for Loaded {
 #[serde(transparent)]
 pub struct Policies(pub Vec<Policy>);
 
-const ALIGN: [Align; 11] = [
+const ALIGN: [Align; 12] = [
     Align::Right,
     Align::Right,
     Align::Left,
@@ -51,6 +51,7 @@ const ALIGN: [Align; 11] = [
     Align::Left,
     Align::Right,
     Align::Right,
+    Align::Left,
     Align::Left,
     Align::Left,
     Align::Left,
@@ -73,6 +74,7 @@ impl Text for Policies {
             "HITS",
             title("EXPIRY", expiry),
             title("OFFLOAD", offload),
+            title("MAPPING", mapping),
             title("FILTERING", filtering),
             title("EACH HOST", limits),
         ]);
@@ -92,6 +94,7 @@ fn row(policy: &Policy) -> Vec<String> {
         or_empty(policy.hits),
         expiry(policy),
         offload(policy),
+        mapping(policy),
         filtering(policy),
         limits(policy),
     ]
@@ -183,6 +186,12 @@ fn offload(policy: &Policy) -> String {
         after.map(|after| format!("after {after}")),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// What shares a binding, unless all that an inside endpoint sends does.
+fn mapping(policy: &Policy) -> String {
+    let several = |mapping: &Mapping| *mapping != Mapping::EndpointIndependent;
+    or_empty(policy.mapping.filter(several))
 }
 
 /// Who may send to the policy's bindings, unless everybody may.
