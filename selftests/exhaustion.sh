@@ -60,6 +60,7 @@ other_protocols_have_their_own_ports() {
 }
 
 a_freed_port_serves_again() {
+	configure config set --port-rest 0
 	works "flush" fn flow flush --proto udp
 	like "a new flow" "$(ask udp "$client" 10.0.0.2:5004 192.0.2.2:53)" '^203\.0\.113\.5:4000[0-3]$'
 	is "beside the others" "$(agent flood 5 f "$client" 10.0.0.2:6000 192.0.2.2:53 3)" 3

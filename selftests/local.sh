@@ -61,7 +61,7 @@ its_services_are_reached_with_a_pool() {
 a_port_that_an_inside_host_holds_is_not_given_twice() {
 	local mine
 	unconfigure
-	configure pool add keep --preserve
+	configure pool add keep --allocation preserve
 	configure policy add masquerade --out wan0 --pool keep
 	hold inside udp "$client" 10.0.0.2:5600
 	is "inside host" "$(say inside 192.0.2.2:53)" 192.0.2.1:5600

@@ -22,7 +22,7 @@ SETS = {
     "policy": ("id priority action proto src-addr src-prefix dst-addr dst-prefix src-port-min src-port-max "
                "dst-port-min dst-port-max in-iface out-iface mark mark-mask pool to-addr to-port-min "
                "to-port-max flows hits expiry timeout-tcp timeout-udp timeout-icmp tcp-fin offload offload-after").split(),
-    "pool": "name range port-min port-max port-mode policies bindings".split(),
+    "pool": "name range port-min port-max allocation policies bindings".split(),
     "range": "addr-min addr-max".split(),
     "tuple": "src-addr src-port dst-addr dst-port".split(),
     "flow": "proto orig translated policy expires node count".split(),
@@ -279,7 +279,7 @@ REFUSED = {
         ("65537 addresses", "pool-add", pool(name=name("n")) + nest("pool", "range", make("range", addr_min=ip("10.0.0.0"), addr_max=ip("10.1.0.0"))), WANT_MESSAGE),
         ("ports backwards", "pool-add", pool(name=name("n"), port_min=u16(9), port_max=u16(8)) + ONE, WANT_MESSAGE),
         ("port 0", "pool-add", pool(name=name("n"), port_min=u16(0)) + ONE, WANT_MESSAGE),
-        ("unknown port mode", "pool-add", pool(name=name("n"), port_mode=u32(7)) + ONE, WANT_MESSAGE),
+        ("unknown allocation", "pool-add", pool(name=name("n"), allocation=u32(7)) + ONE, WANT_MESSAGE),
         ("delete without name", "pool-del", b"", WANT_MESSAGE),
         ("delete the unknown", "pool-del", pool(name=name("nosuch")), WANT_MESSAGE),
         ("delete one in use", "pool-del", pool(name=name("used")), WANT_MESSAGE),

@@ -68,10 +68,10 @@ a_policy_comes_back_as_it_was_given() {
 }
 
 a_pool_comes_back_as_it_was_given() {
-	cli 0 pool add big --range 203.0.113.16/28 --range 203.0.113.40-203.0.113.41 --ports 1024-2047 --preserve
+	cli 0 pool add big --range 203.0.113.16/28 --range 203.0.113.40-203.0.113.41 --ports 1024-2047 --allocation preserve --parity
 	is "listed" "$(fn --json pool list | jq -cS '.[] | select(.name == "big")')" "$(jq -ncS '{
 		name: "big", range: [{"addr-min": "203.0.113.16", "addr-max": "203.0.113.31"}, {"addr-min": "203.0.113.40", "addr-max": "203.0.113.41"}],
-		"port-min": 1024, "port-max": 2047, "port-mode": "preserve", policies: 0, bindings: 0}')"
+		"port-min": 1024, "port-max": 2047, "allocation": "preserve", parity: true, policies: 0, bindings: 0}')"
 	cli 0 pool del big
 }
 
@@ -79,9 +79,9 @@ settings_come_back_as_they_were_given() {
 	cli 0 config set --max-flows 1234 --max-bindings 2345 --timeout-tcp 600 --timeout-udp 60 \
 		--timeout-icmp 6 --conntrack tracked --buckets 4096 --timeout-tcp-transitory 20 --numa local \
 		--events flow --offload on --offload-after 7 --offload-exempt-mark 0x10/0xff --offload-exempt-dev wg0 lan7 \
-		--early-dev wan0 nosuch0
+		--early-dev wan0 nosuch0 --port-rest 30s
 	is "shown" "$(fn --json config show | jq -cS .)" "$(jq -ncS '{"max-flows": 1234,
-		"max-bindings": 2345, "timeout-tcp": 600, "timeout-udp": 60, "timeout-icmp": 6, conntrack: "tracked",
+		"max-bindings": 2345, "timeout-tcp": 600, "timeout-udp": 60, "timeout-icmp": 6, "port-rest": 30, conntrack: "tracked",
 		buckets: 4096, "timeout-tcp-transitory": 20, numa: "local", events: "flow",
 		offload: "on", "offload-after": 7, "offload-exempt-mark": 16, "offload-exempt-mask": 255,
 		"offload-exempt-devices": {name: ["wg0", "lan7"]}, "early-devices": {name: ["wan0", "nosuch0"]}}')"

@@ -250,7 +250,7 @@ local_nodes_take_no_ports_of_others() {
 local_nodes_keep_only_ports_of_their_own() {
 	local node port
 	unconfigure
-	configure pool add kept --range 203.0.113.6 --preserve
+	configure pool add kept --range 203.0.113.6 --allocation preserve
 	configure policy add snat --pool kept --out wan0
 	mode local
 	for node in $(every_node); do

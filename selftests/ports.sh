@@ -22,11 +22,13 @@ TESTS=(
 	random_ports_differ
 	random_ports_stay_in_the_class_of_the_inside_port
 	a_range_of_ports_is_kept_to
+	parity_is_kept
+	a_port_of_the_other_parity_is_none
 )
 
 preserve() {
 	unconfigure
-	configure pool add one --range 203.0.113.5 --preserve
+	configure pool add one --range 203.0.113.5 --allocation preserve
 	configure policy add snat --pool one --out wan0
 }
 
@@ -61,6 +63,7 @@ protocols_do_not_share_ports() {
 }
 
 a_freed_port_is_given_again() {
+	configure config set --port-rest 0
 	works "flush" fn flow flush
 	is "bindings" "$(bindings)" 0
 	is "second host, first to ask" "$(say b 192.0.2.2:53)" 203.0.113.5:4000
@@ -102,6 +105,30 @@ a_range_of_ports_is_kept_to() {
 		port=$(ask udp "$client" "10.0.0.2:530$i" 192.0.2.2:53)
 		like "server saw" "$port" '^203\.0\.113\.5:300[01][0-9]$'
 	done
+}
+
+# RFC 4787 REQ-4.
+parity_is_kept() {
+	local i port
+	unconfigure
+	configure pool add same --range 203.0.113.5 --parity
+	configure policy add snat --pool same --out wan0
+	for i in 10 11 12 13 14 15 16 17; do
+		port=$(ask udp "$client" "10.0.0.2:54$i" 192.0.2.2:53)
+		like "server saw" "$port" '^203\.0\.113\.5:'
+		is "parity of 54$i and $port" $((${port#*:} % 2)) $((i % 2))
+	done
+}
+
+a_port_of_the_other_parity_is_none() {
+	unconfigure
+	configure pool add same --range 203.0.113.5 --ports 30000-30003 --parity
+	configure policy add snat --pool same --out wan0
+	for port in 5500 5502; do
+		like "port $port" "$(ask udp "$client" 10.0.0.2:"$port" 192.0.2.2:53)" '^203\.0\.113\.5:3000[02]$'
+	done
+	is "a third even one" "$(silent ask udp "$client" 10.0.0.2:5504 192.0.2.2:53)" timeout
+	like "an odd one" "$(ask udp "$client" 10.0.0.2:5505 192.0.2.2:53)" '^203\.0\.113\.5:3000[13]$'
 }
 
 gateway_topology

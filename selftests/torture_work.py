@@ -69,7 +69,7 @@ class Meddler:
 
     def pool_add(self):
         low = self.dice.randrange(8)
-        self.ask("pool-add", {"name": self.dice.choice(POOLS), "port-min": 1024, "port-max": 1151, "port-mode": self.dice.choice(["random", "preserve"]),
+        self.ask("pool-add", {"name": self.dice.choice(POOLS), "port-min": 1024, "port-max": 1151, "allocation": self.dice.choice(["random", "preserve"]),
                               "range": [{"addr-min": f"203.0.113.{low}", "addr-max": f"203.0.113.{self.dice.randrange(low, 8)}"}]}, {"EEXIST"})
 
     def pool_del(self):

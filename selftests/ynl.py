@@ -36,11 +36,11 @@ def refused(op, attrs):
 
 def pools():
     ynl.do("pool-add", {"name": "out", "range": [{"addr-min": "203.0.113.4", "addr-max": "203.0.113.7"}, {"addr-min": "203.0.113.9"}],
-                        "port-min": 5000, "port-max": 5999, "port-mode": "preserve"})
+                        "port-min": 5000, "port-max": 5999, "allocation": "preserve"})
     [pool] = ynl.dump("pool-get", {})
     return check("pool", pool, {
         "name": "out", "range": [{"addr-min": "203.0.113.4", "addr-max": "203.0.113.7"}, {"addr-min": "203.0.113.9", "addr-max": "203.0.113.9"}],
-        "port-min": 5000, "port-max": 5999, "port-mode": "preserve", "policies": 0, "bindings": 0})
+        "port-min": 5000, "port-max": 5999, "allocation": "preserve", "policies": 0, "bindings": 0})
 
 
 def policies():

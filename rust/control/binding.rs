@@ -6,7 +6,7 @@ use super::once;
 use super::walk;
 use crate::nat::addr::{Addr, Be16, V4};
 use crate::nat::policy::Action;
-use crate::nat::ports::{class, PortRange};
+use crate::nat::ports::{class, Parity, PortRange};
 use crate::nat::tuple::{Endpoint, Side, ICMP, TCP, UDP};
 use crate::state::policy::{Entry, Target};
 use crate::state::{describe, Net};
@@ -194,7 +194,7 @@ fn claim<'a>(
     })?;
     if let Some(port) = wanted.port {
         let taken = || Refusal::new(EADDRINUSE, c"the outside port is taken").at(Some(port));
-        return map.claim_one(wanted.proto, port.u16()).ok_or_else(taken);
+        return map.claim_early(wanted.proto, port.u16()).ok_or_else(taken);
     }
     let ports = wanted
         .entry
@@ -206,6 +206,10 @@ fn claim<'a>(
     let wish = Wish {
         proto: wanted.proto,
         range: range.ok_or_else(none)?,
+        parity: wanted
+            .entry
+            .pool()
+            .map_or(Parity::Any, |pool| pool.parity(wanted.proto, inside)),
         nodes: net.shards.len(),
         node: None,
         start: rcu::random() as u16,

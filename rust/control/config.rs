@@ -21,7 +21,7 @@ use kernel::prelude::*;
 doit!(fastnat_nl_config_get_doit, get);
 doit!(fastnat_nl_config_set_doit, set);
 
-fn numbers(settings: &Settings) -> [(u32, &AtomicU32); 7] {
+fn numbers(settings: &Settings) -> [(u32, &AtomicU32); 8] {
     [
         (FASTNAT_A_CONFIG_MAX_FLOWS, &settings.max_flows),
         (FASTNAT_A_CONFIG_MAX_BINDINGS, &settings.max_bindings),
@@ -33,6 +33,7 @@ fn numbers(settings: &Settings) -> [(u32, &AtomicU32); 7] {
         ),
         (FASTNAT_A_CONFIG_TIMEOUT_UDP, &settings.timeout_udp),
         (FASTNAT_A_CONFIG_TIMEOUT_ICMP, &settings.timeout_icmp),
+        (FASTNAT_A_CONFIG_PORT_REST, &settings.port_rest),
     ]
 }
 
@@ -62,7 +63,7 @@ fn choices(settings: &Settings) -> [(u32, u32, u32, &AtomicBool); 3] {
 
 fn get(request: &Request<'_>) -> Answer {
     let net = request.net.state();
-    let fresh = Settings::new();
+    let fresh = Settings::new()?;
     let settings = net.as_ref().map_or(&fresh, |net| &net.settings);
     let rules = net
         .as_ref()

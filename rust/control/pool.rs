@@ -5,7 +5,7 @@
 use super::{once, once_in};
 use crate::nat::addr::Addr;
 use crate::nat::ports::PortRange;
-use crate::state::pool::{AddrRange, Name, Pool, MAX_ADDRESSES, MAX_RANGES};
+use crate::state::pool::{AddrRange, Allocation, Name, Pool, MAX_ADDRESSES, MAX_RANGES};
 use crate::sys::genl::{doit, dumpit, Answer, Dump, Refusal, Request};
 use crate::sys::msg::{Attr, Attrs, Message};
 use crate::sys::uapi::*;
@@ -28,14 +28,14 @@ fn add(request: &Request<'_>) -> Answer {
     once(request, Some(FASTNAT_A_POOL_RANGE))?;
     let attrs = &request.attrs;
     let (name, ranges, ports) = (name(attrs)?, ranges(attrs)?, ports(attrs)?);
-    let mode = attrs.get(FASTNAT_A_POOL_PORT_MODE).map(|attr| attr.u32());
     let net = request.net.state_or_new()?;
     let mut control = net.control.lock();
     let pool = Pool {
         name,
         ranges,
         ports,
-        preserve: mode == Some(FASTNAT_PORT_MODE_PRESERVE),
+        allocation: allocation(attrs),
+        keeps_parity: attrs.get(FASTNAT_A_POOL_PARITY).is_some(),
         realm: control.next_realm(),
         policies: AtomicU32::new(0),
         bindings: Arc::new(AtomicU32::new(0), GFP_KERNEL)?,
@@ -43,6 +43,13 @@ fn add(request: &Request<'_>) -> Answer {
     control
         .add_pool(pool)
         .map_err(|refused| Refusal::from(refused).at(attrs.get(FASTNAT_A_POOL_NAME)))
+}
+
+fn allocation(attrs: &Attrs<'_>) -> Allocation {
+    match attrs.get(FASTNAT_A_POOL_ALLOCATION).map(|attr| attr.u32()) {
+        Some(FASTNAT_ALLOCATION_PRESERVE) => Allocation::Preserve,
+        _ => Allocation::Random,
+    }
 }
 
 fn ranges(attrs: &Attrs<'_>) -> Result<KVec<AddrRange>, Refusal> {
@@ -127,13 +134,16 @@ fn put(message: &mut Message<'_>, pool: &Pool) -> Result {
             message.addr(FASTNAT_A_RANGE_ADDR_MAX, range.max())
         })?;
     }
-    let mode = match pool.preserve {
-        true => FASTNAT_PORT_MODE_PRESERVE,
-        false => FASTNAT_PORT_MODE_RANDOM,
+    let allocation = match pool.allocation {
+        Allocation::Random => FASTNAT_ALLOCATION_RANDOM,
+        Allocation::Preserve => FASTNAT_ALLOCATION_PRESERVE,
     };
     message.u16(FASTNAT_A_POOL_PORT_MIN, pool.ports.min())?;
     message.u16(FASTNAT_A_POOL_PORT_MAX, pool.ports.max())?;
-    message.u32(FASTNAT_A_POOL_PORT_MODE, mode)?;
+    message.u32(FASTNAT_A_POOL_ALLOCATION, allocation)?;
+    if pool.keeps_parity {
+        message.flag(FASTNAT_A_POOL_PARITY)?;
+    }
     message.u32(
         FASTNAT_A_POOL_POLICIES,
         pool.policies.load(Ordering::Relaxed),

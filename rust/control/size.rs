@@ -18,7 +18,7 @@ doit!(fastnat_nl_size_get_doit, get);
 fn get(request: &Request<'_>) -> Answer {
     once(request, None)?;
     let net = request.net.state();
-    let fresh = Settings::new();
+    let fresh = Settings::new()?;
     let settings = net.as_ref().map_or(&fresh, |net| &net.settings);
     let asked = |kind| request.attrs.get(kind).map(|attr| attr.u32());
     let flows = asked(FASTNAT_A_SIZE_MAX_FLOWS);

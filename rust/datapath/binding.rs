@@ -6,11 +6,11 @@ use super::{subject, Hook};
 use crate::nat::addr::{Addr, Be16, V4};
 use crate::nat::hash::{folded, Key};
 use crate::nat::policy::Mapping;
-use crate::nat::ports::{class, PortRange};
+use crate::nat::ports::{class, Parity, PortRange};
 use crate::nat::time::Ticks;
 use crate::nat::tuple::{Endpoint, Side, Tuple};
 use crate::state::policy::{Entry, Snapshot, Target};
-use crate::state::pool::Pool;
+use crate::state::pool::{Allocation, Pool};
 use crate::state::stats::Counter;
 use crate::sys::dev;
 use crate::sys::rcu;
@@ -164,15 +164,16 @@ impl<'a> Request<'a> {
             .ok_or(Counter::DropPorts)?;
         // What the host itself sends keeps its port if it can: its sockets know no other.
         let own = self.hook.context.input().is_none();
-        let kept = own || pool.is_some_and(|pool| pool.preserve);
+        let kept = own || pool.is_some_and(|pool| pool.allocation == Allocation::Preserve);
         if kept && range.contains(inside) && self.hook.net.may_give(inside) {
             let claim = map.claim_one(proto, inside);
             let mine = own && self.tuple.src_addr == addr;
-            if let Some(claim) = claim.filter(|_| mine || self.usable(map, addr, inside)) {
+            if let Some(claim) = claim.filter(|_| mine || self.usable(map, inside)) {
                 return Ok(claim);
             }
         }
-        self.claim_random(addr, map, range)
+        let parity = pool.map_or(Parity::Any, |pool| pool.parity(proto, inside));
+        self.claim_random(map, (range, parity))
             .ok_or(Counter::DropPorts)
     }
 
@@ -180,19 +181,19 @@ impl<'a> Request<'a> {
     /// not find a binding with another.
     fn claim_random(
         &self,
-        addr: V4,
         map: &'a PortMap<V4>,
-        range: PortRange,
+        (range, parity): (PortRange, Parity),
     ) -> Option<Claim<'a, V4>> {
         let nodes = self.hook.net.shards.len();
         let wish = |node| Wish {
             proto: self.tuple.proto,
             range,
+            parity,
             nodes,
             node,
             start: rcu::random16(),
         };
-        let usable = |port| self.usable(map, addr, port);
+        let usable = |port| self.usable(map, port);
         let here = (nodes > 1).then(|| self.hook.net.nodes.here());
         let claim = here.and_then(|_| map.claim(&wish(here), usable));
         match claim {
@@ -202,7 +203,8 @@ impl<'a> Request<'a> {
     }
 
     /// Is an outside port free of the host's sockets and of dnat policies?
-    fn usable(&self, map: &PortMap<V4>, addr: V4, port: u16) -> bool {
+    fn usable(&self, map: &PortMap<V4>, port: u16) -> bool {
+        let addr = map.addr();
         let (context, rcu) = (self.hook.context, self.hook.rcu);
         let foreign = || dev::owner_of(context, addr, rcu).is_none();
         let foreign = map.is_foreign(dev::generation(context), foreign);

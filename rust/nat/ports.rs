@@ -74,6 +74,39 @@ impl PortRange {
     }
 }
 
+/// Which ports are as good as another in a mapping that keeps the parity (RFC 4787 REQ-4).
+#[derive(Copy, Clone, Default, Eq, PartialEq, Debug)]
+pub enum Parity {
+    /// All.
+    #[default]
+    Any,
+    /// Even ones.
+    Even,
+    /// Odd ones.
+    Odd,
+}
+
+impl Parity {
+    /// That of a port.
+    #[inline]
+    pub const fn of(port: u16) -> Self {
+        match port % 2 {
+            0 => Self::Even,
+            _ => Self::Odd,
+        }
+    }
+
+    /// The other ports, in a word of a bitmap of all ports.
+    #[inline]
+    pub const fn others(self) -> u64 {
+        match self {
+            Self::Any => 0,
+            Self::Even => 0xaaaa_aaaa_aaaa_aaaa,
+            Self::Odd => 0x5555_5555_5555_5555,
+        }
+    }
+}
+
 /// The ports among which that of a mapping is chosen: well-known ports stay well-known, and others
 /// stay others (RFC 4787 REQ-3a). All ICMP identifiers are alike.
 #[inline]

@@ -56,6 +56,10 @@ static const struct netlink_range_validation fastnat_a_config_timeout_tcp_transi
 	.max	= 2592000ULL,
 };
 
+static const struct netlink_range_validation fastnat_a_config_port_rest_range = {
+	.max	= 86400ULL,
+};
+
 static const struct netlink_range_validation fastnat_a_size_buckets_range = {
 	.max	= 67108864ULL,
 };
@@ -154,12 +158,13 @@ static const struct nla_policy fastnat_policy_del_nl_policy[FASTNAT_A_POLICY_ID 
 };
 
 /* FASTNAT_CMD_POOL_ADD - do */
-static const struct nla_policy fastnat_pool_add_nl_policy[FASTNAT_A_POOL_PORT_MODE + 1] = {
+static const struct nla_policy fastnat_pool_add_nl_policy[FASTNAT_A_POOL_PARITY + 1] = {
 	[FASTNAT_A_POOL_NAME] = { .type = NLA_NUL_STRING, .len = 31, },
 	[FASTNAT_A_POOL_RANGE] = NLA_POLICY_NESTED(fastnat_range_nl_policy),
 	[FASTNAT_A_POOL_PORT_MIN] = NLA_POLICY_MIN(NLA_U16, 1),
 	[FASTNAT_A_POOL_PORT_MAX] = NLA_POLICY_MIN(NLA_U16, 1),
-	[FASTNAT_A_POOL_PORT_MODE] = NLA_POLICY_MAX(NLA_U32, 1),
+	[FASTNAT_A_POOL_ALLOCATION] = NLA_POLICY_MAX(NLA_U32, 1),
+	[FASTNAT_A_POOL_PARITY] = { .type = NLA_FLAG, },
 };
 
 /* FASTNAT_CMD_POOL_DEL - do */
@@ -180,7 +185,7 @@ static const struct nla_policy fastnat_flow_flush_nl_policy[FASTNAT_A_FLOW_POLIC
 };
 
 /* FASTNAT_CMD_CONFIG_SET - do */
-static const struct nla_policy fastnat_config_set_nl_policy[FASTNAT_A_CONFIG_EARLY_DEVICES + 1] = {
+static const struct nla_policy fastnat_config_set_nl_policy[FASTNAT_A_CONFIG_PORT_REST + 1] = {
 	[FASTNAT_A_CONFIG_MAX_FLOWS] = NLA_POLICY_MIN(NLA_U32, 1),
 	[FASTNAT_A_CONFIG_MAX_BINDINGS] = NLA_POLICY_MIN(NLA_U32, 1),
 	[FASTNAT_A_CONFIG_TIMEOUT_TCP] = NLA_POLICY_FULL_RANGE(NLA_U32, &fastnat_a_config_timeout_tcp_range),
@@ -197,6 +202,7 @@ static const struct nla_policy fastnat_config_set_nl_policy[FASTNAT_A_CONFIG_EAR
 	[FASTNAT_A_CONFIG_OFFLOAD_EXEMPT_MASK] = { .type = NLA_U32, },
 	[FASTNAT_A_CONFIG_OFFLOAD_EXEMPT_DEVICES] = NLA_POLICY_NESTED(fastnat_devices_nl_policy),
 	[FASTNAT_A_CONFIG_EARLY_DEVICES] = NLA_POLICY_NESTED(fastnat_devices_nl_policy),
+	[FASTNAT_A_CONFIG_PORT_REST] = NLA_POLICY_FULL_RANGE(NLA_U32, &fastnat_a_config_port_rest_range),
 };
 
 /* FASTNAT_CMD_BINDING_ADD - do */
@@ -266,7 +272,7 @@ static const struct genl_split_ops fastnat_nl_ops[] = {
 		.cmd		= FASTNAT_CMD_POOL_ADD,
 		.doit		= fastnat_nl_pool_add_doit,
 		.policy		= fastnat_pool_add_nl_policy,
-		.maxattr	= FASTNAT_A_POOL_PORT_MODE,
+		.maxattr	= FASTNAT_A_POOL_PARITY,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
@@ -319,7 +325,7 @@ static const struct genl_split_ops fastnat_nl_ops[] = {
 		.cmd		= FASTNAT_CMD_CONFIG_SET,
 		.doit		= fastnat_nl_config_set_doit,
 		.policy		= fastnat_config_set_nl_policy,
-		.maxattr	= FASTNAT_A_CONFIG_EARLY_DEVICES,
+		.maxattr	= FASTNAT_A_CONFIG_PORT_REST,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

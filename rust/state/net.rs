@@ -74,7 +74,7 @@ impl Net {
     /// The state of a namespace without policies. Sleeps.
     pub(crate) fn new(net: NetRef) -> Result<Arc<Self>> {
         let nodes = Nodes::new()?;
-        let settings = Arc::new(Settings::new(), GFP_KERNEL)?;
+        let settings = Arc::new(Settings::new()?, GFP_KERNEL)?;
         let stats = Arc::new(Stats::new()?, GFP_KERNEL)?;
         let events = Events::new(net.share(), settings.clone(), stats.clone());
         let events = Arc::new(events, GFP_KERNEL)?;
@@ -89,7 +89,10 @@ impl Net {
             shards.push(Arc::new(shard, GFP_KERNEL)?, GFP_KERNEL)?;
         }
         let first = nodes.ids().first().copied().unwrap_or(0);
-        let ports = Arc::new(PortMaps::new(first)?, GFP_KERNEL)?;
+        let ports = Arc::new(
+            PortMaps::new(first, settings.port_rest.clone())?,
+            GFP_KERNEL,
+        )?;
         let mut keepers = KVec::new();
         for shard in &shards {
             let keeper = Keeper {

@@ -3,7 +3,8 @@
 //! Pools: outside addresses and ports, and how they are given out.
 
 use crate::nat::addr::{Addr, V4};
-use crate::nat::ports::PortRange;
+use crate::nat::ports::{Parity, PortRange};
+use crate::nat::tuple::ICMP;
 use core::sync::atomic::AtomicU32;
 use kernel::prelude::*;
 use kernel::sync::Arc;
@@ -51,6 +52,15 @@ impl AddrRange {
     }
 }
 
+/// How the outside port of a new binding is chosen.
+#[derive(Copy, Clone, Eq, PartialEq)]
+pub(crate) enum Allocation {
+    /// At random.
+    Random,
+    /// The inside port if that is free, else at random.
+    Preserve,
+}
+
 /// A pool. It does not change; policies that name it share it.
 pub(crate) struct Pool {
     /// Its name.
@@ -59,8 +69,10 @@ pub(crate) struct Pool {
     pub(crate) ranges: KVec<AddrRange>,
     /// Its ports.
     pub(crate) ports: PortRange,
-    /// Is the inside port kept when it is free?
-    pub(crate) preserve: bool,
+    /// How ports are chosen.
+    pub(crate) allocation: Allocation,
+    /// Is the parity of the port kept?
+    pub(crate) keeps_parity: bool,
     /// What its bindings are known by.
     pub(crate) realm: u64,
     /// Policies that name it.
@@ -70,6 +82,14 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
+    /// Which ports are as good as another for this inside port.
+    pub(crate) fn parity(&self, proto: u8, inside: u16) -> Parity {
+        match self.keeps_parity && proto != ICMP {
+            true => Parity::of(inside),
+            false => Parity::Any,
+        }
+    }
+
     /// How many addresses there are.
     pub(crate) fn addresses(&self) -> u64 {
         let lens = self.ranges.iter().map(AddrRange::len);

@@ -11,6 +11,9 @@ use crate::table::flow::Flow;
 use crate::table::wheel::Wheel;
 use crate::table::Expiry;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use kernel::alloc::AllocError;
+use kernel::prelude::*;
+use kernel::sync::Arc;
 
 /// The settings of a namespace. Each is read and written on its own.
 pub(crate) struct Settings {
@@ -28,6 +31,8 @@ pub(crate) struct Settings {
     pub(crate) timeout_udp: AtomicU32,
     /// Seconds of silence after which an ICMP flow expires.
     pub(crate) timeout_icmp: AtomicU32,
+    /// Seconds for which an outside port is not given out again.
+    pub(crate) port_rest: Arc<AtomicU32>,
     /// Does conntrack see translated packets?
     pub(crate) tracked: AtomicBool,
     /// Are flows looked for on this CPU's node alone?
@@ -38,9 +43,9 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// The defaults: RFC 5382 REQ-5 (2 h 4 min, 4 min), RFC 4787 REQ-5 (5 min), RFC 5508 REQ-2
-    /// (60 s).
-    pub(crate) fn new() -> Self {
-        Self {
+    /// (60 s), RFC 6888 REQ-8 (120 s). Sleeps.
+    pub(crate) fn new() -> Result<Self, AllocError> {
+        Ok(Self {
             max_flows: AtomicU32::new(defaults::max_flows()),
             max_bindings: AtomicU32::new(defaults::max_bindings()),
             buckets: AtomicU32::new(defaults::buckets()),
@@ -48,10 +53,11 @@ impl Settings {
             timeout_tcp_transitory: AtomicU32::new(240),
             timeout_udp: AtomicU32::new(300),
             timeout_icmp: AtomicU32::new(60),
+            port_rest: Arc::new(AtomicU32::new(120), GFP_KERNEL)?,
             tracked: AtomicBool::new(false),
             local: AtomicBool::new(false),
             flow_events: AtomicBool::new(false),
-        }
+        })
     }
 
     /// How long what lives by a policy may be idle, or lives.

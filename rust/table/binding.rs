@@ -13,7 +13,7 @@ use super::{Family, Owner};
 use crate::nat::addr::Be16;
 use crate::nat::policy::Mapping;
 use crate::nat::time::Deadline;
-use crate::nat::tuple::{BindKey, Endpoint, Side};
+use crate::nat::tuple::{BindKey, Endpoint, Side, ICMP};
 use crate::sys::rcu::{self, Head, Rcu};
 use core::mem::ManuallyDrop;
 use core::ptr::{self, NonNull};
@@ -192,10 +192,13 @@ impl<A: Family> Binding<A> {
         &self.sides
     }
 
+    /// Gives back the outside port. If it is let alone for a while depends on whom a later holder
+    /// could hear, who sends to this one (RFC 6888 REQ-8, with its exceptions).
     pub(super) fn free_port(&self) {
-        let [_, outside] = &self.sides;
+        let (outside, proto) = (self.outside(), self.proto());
+        let rests = proto != ICMP && self.owner.rests();
         // SAFETY: By the type invariant.
-        unsafe { (*self.ports).free(outside.key.proto, outside.key.port.to_host()) };
+        unsafe { (*self.ports).free(proto, outside.port.to_host(), rests) };
     }
 
     fn hold(&self) -> bool {

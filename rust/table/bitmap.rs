@@ -2,35 +2,21 @@
 
 //! The ports of one protocol at one outside address: a bit for each.
 
-use crate::nat::ports::{self, PortRange};
-use core::alloc::Layout;
-use core::ptr;
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
-use kernel::alloc::allocator::Kmalloc;
-use kernel::alloc::{Allocator, NumaNode};
-use kernel::prelude::*;
-
-/// Words of a bitmap of all ports.
-const WORDS: usize = 1024;
-
-type Bits = [AtomicU64; WORDS];
+use super::bits::{place, Bits};
+use super::rest::Resting;
+use crate::nat::ports::{self, Parity, PortRange};
+use crate::nat::time::Ticks;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// Which ports are taken.
-///
-/// # Invariants
-///
-/// `bits` is null or came from `Kmalloc`; it stays until this is dropped.
 pub(super) struct Bitmap {
-    bits: AtomicPtr<Bits>,
+    bits: Bits,
+    resting: Resting,
     /// How often a port was freed.
     freed: AtomicU32,
     /// Ranges in which a search found nothing, with what `freed` was then: one of those that begin
     /// with a well-known port, and one of others.
     empty: [AtomicU64; 2],
-}
-
-fn place(port: u16) -> (usize, u64) {
-    (usize::from(port) / 64, 1 << (port % 64))
 }
 
 /// A range, and the number of ports freed before it was searched. Never 0 for a range of ports.
@@ -43,7 +29,8 @@ impl Bitmap {
     /// All ports are free; no memory yet.
     pub(super) const fn new() -> Self {
         Self {
-            bits: AtomicPtr::new(ptr::null_mut()),
+            bits: Bits::new(),
+            resting: Resting::new(),
             freed: AtomicU32::new(0),
             empty: [const { AtomicU64::new(0) }; 2],
         }
@@ -69,18 +56,20 @@ impl Bitmap {
     /// A free port; see [`ports::pick`]. `freed` is that of [`Bitmap::begin`].
     pub(super) fn pick(
         &self,
-        range: PortRange,
+        (range, parity): (PortRange, Parity),
         (nodes, node): (usize, Option<usize>),
         start: u16,
         freed: u32,
     ) -> Option<u16> {
-        let bits = self.bits()?;
+        let bits = self.bits.get()?;
         let word = |index: usize| {
-            bits.get(index)
-                .map_or(u64::MAX, |word| word.load(Ordering::Relaxed))
+            let word = bits.get(index);
+            word.map_or(u64::MAX, |word| {
+                word.load(Ordering::Relaxed) | parity.others()
+            })
         };
         let port = ports::pick(word, range, nodes, node, start);
-        if port.is_none() && node.is_none() {
+        if port.is_none() && node.is_none() && parity == Parity::Any {
             self.empty(range)
                 .store(search(range, freed), Ordering::Relaxed);
         }
@@ -90,56 +79,40 @@ impl Bitmap {
     /// Takes a port; false if it is taken, or there is no memory.
     pub(super) fn take(&self, port: u16) -> bool {
         let (word, bit) = place(port);
-        let word = self.bits().and_then(|bits| bits.get(word));
+        let word = self.bits.get().and_then(|bits| bits.get(word));
         word.is_some_and(|word| word.fetch_or(bit, Ordering::AcqRel) & bit == 0)
+    }
+
+    /// Takes a port that may still rest; false as of [`Bitmap::take`].
+    pub(super) fn take_early(&self, port: u16) -> bool {
+        self.resting.wake(port) || self.take(port)
     }
 
     /// Frees a port that was taken.
     pub(super) fn free(&self, port: u16) {
         let (word, bit) = place(port);
-        if let Some(word) = self.bits().and_then(|bits| bits.get(word)) {
-            word.fetch_and(!bit, Ordering::AcqRel);
+        self.free_some(word, bit);
+    }
+
+    /// A port that was taken is free again when it has rested for so long.
+    pub(super) fn free_later(&self, port: u16, rest: Ticks) {
+        self.freshen(rest);
+        if rest == Ticks::default() || !self.resting.put(port) {
+            self.free(port);
+        }
+    }
+
+    /// Frees what has rested for so long.
+    #[inline]
+    pub(super) fn freshen(&self, rest: Ticks) {
+        self.resting
+            .turn_over(rest, |word, ports| self.free_some(word, ports));
+    }
+
+    fn free_some(&self, word: usize, ports: u64) {
+        if let Some(word) = self.bits.known().and_then(|bits| bits.get(word)) {
+            word.fetch_and(!ports, Ordering::AcqRel);
             self.freed.fetch_add(1, Ordering::AcqRel);
-        }
-    }
-
-    fn bits(&self) -> Option<&Bits> {
-        let bits = match self.bits.load(Ordering::Acquire) {
-            none if none.is_null() => self.allocate()?,
-            bits => bits,
-        };
-        // SAFETY: By the invariant.
-        Some(unsafe { &*bits })
-    }
-
-    #[cold]
-    fn allocate(&self) -> Option<*mut Bits> {
-        let layout = Layout::new::<Bits>();
-        let flags = GFP_ATOMIC | __GFP_ZERO | __GFP_NOWARN;
-        let memory = Kmalloc::alloc(layout, flags, NumaNode::NO_NODE).ok()?;
-        let memory = memory.cast::<Bits>();
-        // INVARIANT: From `Kmalloc`; zeroes are a bitmap with all ports free.
-        match self.bits.compare_exchange(
-            ptr::null_mut(),
-            memory.as_ptr(),
-            Ordering::AcqRel,
-            Ordering::Acquire,
-        ) {
-            Ok(_) => Some(memory.as_ptr()),
-            Err(other) => {
-                // SAFETY: Allocated above with this layout, and nobody else has seen it.
-                unsafe { Kmalloc::free(memory.cast(), layout) };
-                Some(other)
-            }
-        }
-    }
-}
-
-impl Drop for Bitmap {
-    fn drop(&mut self) {
-        if let Some(bits) = ptr::NonNull::new(*self.bits.get_mut()) {
-            // SAFETY: By the invariant; nothing refers to it any more.
-            unsafe { Kmalloc::free(bits.cast(), Layout::new::<Bits>()) };
         }
     }
 }

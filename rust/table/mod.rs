@@ -9,6 +9,7 @@ mod admission;
 mod array;
 pub(crate) mod binding;
 mod bitmap;
+mod bits;
 mod contact;
 pub(crate) mod count;
 pub(crate) mod flow;
@@ -16,6 +17,7 @@ pub(crate) mod hash;
 pub(crate) mod lease;
 pub(crate) mod making;
 pub(crate) mod ports;
+mod rest;
 pub(crate) mod routes;
 pub(crate) mod shard;
 pub(crate) mod subscriber;
@@ -27,7 +29,7 @@ use crate::nat::addr::V4;
 use crate::nat::hash::Words;
 use crate::nat::offload::Offload;
 use crate::nat::plain::Fix;
-use crate::nat::policy::{Behavior, IfName};
+use crate::nat::policy::{Behavior, Filtering, IfName};
 use crate::nat::tuple::Endpoint;
 use crate::sys::rcu;
 use crate::sys::slab::Cache;
@@ -173,6 +175,12 @@ impl Owner {
 
     fn sub(&self) {
         self.flows.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Do the ports of its bindings rest when they are free? Not where nobody but the remote
+    /// addresses of the old binding could send to a new one.
+    fn rests(&self) -> bool {
+        self.behavior.filtering == Filtering::EndpointIndependent
     }
 
     fn bound(&self) {

@@ -8,12 +8,15 @@
 use super::bitmap::Bitmap;
 use super::hash::{Cursor, Entry, Link, Progress, Table};
 use crate::nat::hash::{folded, Hashed, Key, Words};
-use crate::nat::ports::PortRange;
+use crate::nat::ports::{Parity, PortRange};
+use crate::nat::time::Ticks;
 use crate::nat::tuple::{ICMP, TCP, UDP};
 use crate::sys::rcu::{self, Rcu};
+use crate::sys::time;
 use core::ptr;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use kernel::prelude::*;
+use kernel::sync::Arc;
 
 /// Ports lost to other CPUs, or not usable, before the search gives up.
 const TRIES: u32 = 64;
@@ -22,9 +25,11 @@ const TRIES: u32 = 64;
 pub(crate) struct PortMaps<A: Words> {
     table: Table<PortMap<A>>,
     count: AtomicU32,
+    rest: Arc<AtomicU32>,
 }
 
-/// Addresses that a namespace can translate to; each costs up to 24 KiB once used.
+/// Addresses that a namespace can translate to; each costs up to 24 KiB once used, and 32 KiB more
+/// once ports of it rest.
 const MAX_ADDRESSES: u32 = 65536;
 /// Buckets at first; see `PortMaps::grow`.
 const BUCKETS: usize = 64;
@@ -50,6 +55,8 @@ pub(crate) struct PortMap<A> {
     /// [`PortMap::is_foreign`].
     foreign: AtomicU64,
     bitmaps: [Bitmap; 3],
+    /// Seconds for which a port rests.
+    rest: Arc<AtomicU32>,
 }
 
 // SAFETY: Both always return the same fields; `addr` is never written.
@@ -80,7 +87,7 @@ impl<'a, A: Words> Claim<'a, A> {
 
     /// The address it belongs to.
     pub(crate) fn addr(&self) -> A {
-        self.map.addr.0
+        self.map.addr()
     }
 
     /// Gives up the claim without freeing the port; it is [`PortMap::free`]d later.
@@ -93,7 +100,7 @@ impl<'a, A: Words> Claim<'a, A> {
 
 impl<A: Words> Drop for Claim<'_, A> {
     fn drop(&mut self) {
-        self.map.free(self.proto, self.port);
+        self.map.free(self.proto, self.port, false);
     }
 }
 
@@ -103,6 +110,8 @@ pub(crate) struct Wish {
     pub(crate) proto: u8,
     /// What is allowed.
     pub(crate) range: PortRange,
+    /// Of that, what is as good as another.
+    pub(crate) parity: Parity,
     /// Into how many shares the ports are divided.
     pub(crate) nodes: usize,
     /// The share to take from; any if `None`.
@@ -112,15 +121,23 @@ pub(crate) struct Wish {
 }
 
 impl<A: Words> PortMap<A> {
+    /// The address.
+    pub(crate) fn addr(&self) -> A {
+        self.addr.0
+    }
+
     /// Claims a free port that `usable` agrees to. `None` if there is
     /// none, or none within a number of tries, or no memory.
     pub(crate) fn claim(&self, wish: &Wish, usable: impl Fn(u16) -> bool) -> Option<Claim<'_, A>> {
         let bitmap = self.bitmap(wish.proto)?;
+        bitmap.freshen(self.rest());
         let freed = bitmap.begin(wish.range)?;
+        let wanted = (wish.range, wish.parity);
         let mut start = wish.start;
         for _ in 0..TRIES {
-            let port = bitmap.pick(wish.range, (wish.nodes, wish.node), start, freed)?;
-            if let Some(claim) = self.claim_one(wish.proto, port) {
+            let port = bitmap.pick(wanted, (wish.nodes, wish.node), start, freed)?;
+            if bitmap.take(port) {
+                let claim = self.claimed(wish.proto, port);
                 if usable(port) {
                     return Some(claim);
                 }
@@ -132,12 +149,28 @@ impl<A: Words> PortMap<A> {
 
     /// Claims this port, if it is free.
     pub(crate) fn claim_one(&self, proto: u8, port: u16) -> Option<Claim<'_, A>> {
+        let bitmap = self.bitmap(proto)?;
+        bitmap.freshen(self.rest());
         // Not `then_some`: a claim that is not wanted frees the port when it is dropped.
-        self.bitmap(proto)?.take(port).then(|| Claim {
+        bitmap.take(port).then(|| self.claimed(proto, port))
+    }
+
+    /// Claims this port, if nobody has it: it may still rest.
+    pub(crate) fn claim_early(&self, proto: u8, port: u16) -> Option<Claim<'_, A>> {
+        let taken = self.bitmap(proto)?.take_early(port);
+        taken.then(|| self.claimed(proto, port))
+    }
+
+    fn claimed(&self, proto: u8, port: u16) -> Claim<'_, A> {
+        Claim {
             map: self,
             proto,
             port,
-        })
+        }
+    }
+
+    fn rest(&self) -> Ticks {
+        time::seconds(self.rest.load(Ordering::Relaxed))
     }
 
     /// Is this an address without sockets of the host? `is_foreign` finds out, once in each
@@ -152,10 +185,11 @@ impl<A: Words> PortMap<A> {
         known
     }
 
-    /// Frees a port that a [`Claim`] has kept.
-    pub(super) fn free(&self, proto: u8, port: u16) {
+    /// Frees a port that a [`Claim`] has kept; when it has rested, if it `rests`.
+    pub(super) fn free(&self, proto: u8, port: u16, rests: bool) {
+        let rest = if rests { self.rest() } else { Ticks::default() };
         if let Some(bitmap) = self.bitmap(proto) {
-            bitmap.free(port);
+            bitmap.free_later(port, rest);
         }
     }
 
@@ -174,11 +208,12 @@ impl<A: Words> PortMaps<A> {
     /// Bytes of an empty table.
     pub(crate) const BYTES: usize = BUCKETS * Table::<PortMap<A>>::BUCKET_BYTES;
 
-    /// No addresses yet. Sleeps.
-    pub(crate) fn new(node: i32) -> Result<Self> {
+    /// No addresses yet, where ports rest for `rest` seconds. Sleeps.
+    pub(crate) fn new(node: i32, rest: Arc<AtomicU32>) -> Result<Self> {
         Ok(Self {
             table: Table::new(BUCKETS, node)?,
             count: AtomicU32::new(0),
+            rest,
         })
     }
 
@@ -194,6 +229,7 @@ impl<A: Words> PortMaps<A> {
                 addr: key,
                 foreign: AtomicU64::new(u64::MAX),
                 bitmaps: [const { Bitmap::new() }; 3],
+                rest: self.rest.clone(),
             },
             GFP_ATOMIC | __GFP_NOWARN,
         )

@@ -26,6 +26,7 @@ fastnat_policy() {
 	FASTNAT_OPTIONS+=("$@")
 	unconfigure
 	((${#FASTNAT_POOL[@]} == 0)) || configure pool add out "${FASTNAT_POOL[@]}"
+	[[ "${FASTNAT_OPTIONS[*]}" != *"--pool parity"* ]] || configure pool add parity --parity
 	configure policy add "${FASTNAT_ACTION[@]}" --out wan0 "${FASTNAT_OPTIONS[@]}"
 }
 
@@ -59,6 +60,7 @@ fastnat_size() {
 
 fastnat_options() {
 	case $1 in
+	rfc4787_4) echo --pool parity ;;
 	rfc4787_8_strict) echo --filtering address-dependent ;;
 	rfc7857_transitory) echo --tcp-fin ;;
 	esac

@@ -33,16 +33,16 @@ enum fastnat_policy_action {
 };
 
 /**
- * enum fastnat_port_mode - How a pool chooses the outside port of a new
+ * enum fastnat_allocation - How a pool chooses the outside port of a new
  *   binding.
- * @FASTNAT_PORT_MODE_RANDOM: At random within the port class of the inside
+ * @FASTNAT_ALLOCATION_RANDOM: At random within the port class of the inside
  *   port (RFC 4787 REQ-3a).
- * @FASTNAT_PORT_MODE_PRESERVE: The inside port when it is free, otherwise at
+ * @FASTNAT_ALLOCATION_PRESERVE: The inside port when it is free, otherwise at
  *   random.
  */
-enum fastnat_port_mode {
-	FASTNAT_PORT_MODE_RANDOM,
-	FASTNAT_PORT_MODE_PRESERVE,
+enum fastnat_allocation {
+	FASTNAT_ALLOCATION_RANDOM,
+	FASTNAT_ALLOCATION_PRESERVE,
 };
 
 /**
@@ -232,9 +232,10 @@ enum {
 	FASTNAT_A_POOL_RANGE,
 	FASTNAT_A_POOL_PORT_MIN,
 	FASTNAT_A_POOL_PORT_MAX,
-	FASTNAT_A_POOL_PORT_MODE,
+	FASTNAT_A_POOL_ALLOCATION,
 	FASTNAT_A_POOL_POLICIES,
 	FASTNAT_A_POOL_BINDINGS,
+	FASTNAT_A_POOL_PARITY,
 
 	__FASTNAT_A_POOL_MAX,
 	FASTNAT_A_POOL_MAX = (__FASTNAT_A_POOL_MAX - 1)
@@ -359,6 +360,7 @@ enum {
 	FASTNAT_A_CONFIG_OFFLOAD_EXEMPT_MASK,
 	FASTNAT_A_CONFIG_OFFLOAD_EXEMPT_DEVICES,
 	FASTNAT_A_CONFIG_EARLY_DEVICES,
+	FASTNAT_A_CONFIG_PORT_REST,
 
 	__FASTNAT_A_CONFIG_MAX,
 	FASTNAT_A_CONFIG_MAX = (__FASTNAT_A_CONFIG_MAX - 1)

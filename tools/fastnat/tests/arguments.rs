@@ -6,8 +6,8 @@ use clap::{CommandFactory, Parser};
 use fastnat::cli::{Cli, Noun, binding, config, flow, policy, pool, stats};
 use fastnat_netlink::Proto;
 use fastnat_netlink::generated::{
-    Binding, Expiry, Filtering, Group, Mapping, OffloadChoice, Policy, PolicyAction, Pool,
-    PortMode, Range, Tuple,
+    Allocation, Binding, Expiry, Filtering, Group, Mapping, OffloadChoice, Policy, PolicyAction,
+    Pool, Range, Tuple,
 };
 
 fn noun(line: &str) -> Noun {
@@ -115,7 +115,7 @@ fn dnat_targets() {
 fn pools() {
     let pool = added_pool(
         "fastnat pool add big --range 203.0.113.7 --range 203.0.113.16/28 \
-         --range 198.51.100.1-198.51.100.9 --ports 1024-2047 --preserve",
+         --range 198.51.100.1-198.51.100.9 --ports 1024-2047 --allocation preserve --parity",
     );
     let range = |min: [u8; 4], max: Option<[u8; 4]>| Range {
         addr_min: Some(min.into()),
@@ -130,7 +130,8 @@ fn pools() {
         ],
         port_min: Some(1024),
         port_max: Some(2047),
-        port_mode: Some(PortMode::Preserve),
+        allocation: Some(Allocation::Preserve),
+        parity: true,
         ..Pool::default()
     };
     assert_eq!(pool, expected);

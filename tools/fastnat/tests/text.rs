@@ -6,8 +6,8 @@ use fastnat::failure::Failure;
 use fastnat::output::Text;
 use fastnat::show;
 use fastnat_netlink::generated::{
-    Binding, Config, ConntrackMode, Devices, EventLevel, Expiry, Filtering, Flow, Mapping, Node,
-    NumaMode, OffloadChoice, OffloadMode, Policy, PolicyAction, Pool, PortMode, Range, Stats,
+    Allocation, Binding, Config, ConntrackMode, Devices, EventLevel, Expiry, Filtering, Flow,
+    Mapping, Node, NumaMode, OffloadChoice, OffloadMode, Policy, PolicyAction, Pool, Range, Stats,
     Tuple,
 };
 use fastnat_netlink::{Error, Proto, Refusal};
@@ -247,7 +247,7 @@ fn pools_and_bindings() {
         range: vec![range],
         port_min: Some(1),
         port_max: Some(65535),
-        port_mode: Some(PortMode::Random),
+        allocation: Some(Allocation::Random),
         policies: Some(1),
         bindings: Some(20),
     };

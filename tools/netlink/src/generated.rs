@@ -30,7 +30,7 @@ wire_enum! {
 
 wire_enum! {
     /// How a pool chooses the outside port of a new binding.
-    PortMode = "port-mode" {
+    Allocation = "allocation" {
         /// At random within the port class of the inside port (RFC 4787 REQ-3a).
         Random = 0 "random",
         /// The inside port when it is free, otherwise at random.
@@ -263,11 +263,14 @@ attribute_set! {
         /// Last outside port. Default 65535.
         4 port_max: Option<u16> = "port-max",
         /// How the outside port is chosen. Default random.
-        5 port_mode: Option<PortMode> = "port-mode",
+        5 allocation: Option<Allocation> = "allocation",
         /// Policies that name this pool.
         6 policies: Option<u32> = "policies",
         /// Bindings that live out of this pool.
         7 bindings: Option<u32> = "bindings",
+        /// An even inside port gets an even outside port, an odd one an odd one (RFC 4787 REQ-4).
+        /// When those of that parity are taken, new bindings are refused.
+        8 parity: bool = "parity",
     }
 }
 
@@ -488,6 +491,10 @@ attribute_set! {
         /// Interfaces whose packets are looked up early, at most 16: what they will need is fetched
         /// into the caches before their turn comes. Replaces those that were there.
         16 early_devices: Option<Devices> = "early-devices",
+        /// Seconds for which a TCP or UDP port that falls free is not given out (RFC 6888 REQ-8),
+        /// at least; up to twice as long. Default 120. Ports of policies whose filtering lets
+        /// nobody in who was not spoken to do not rest.
+        17 port_rest: Option<u32> = "port-rest",
     }
 }
 

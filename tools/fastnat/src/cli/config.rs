@@ -77,6 +77,9 @@ pub struct Set {
     /// Silence after which an ICMP query flow expires
     #[arg(long, value_name = "DURATION", value_parser = seconds)]
     pub timeout_icmp: Option<u32>,
+    /// Time for which a TCP or UDP port that falls free is not given out again, at least
+    #[arg(long, value_name = "DURATION", value_parser = seconds)]
+    pub port_rest: Option<u32>,
     /// What connection tracking sees of translated packets: untracked or tracked
     #[arg(long, value_name = "MODE")]
     pub conntrack: Option<ConntrackMode>,
@@ -118,6 +121,7 @@ impl Set {
             timeout_tcp: self.timeout_tcp,
             timeout_udp: self.timeout_udp,
             timeout_icmp: self.timeout_icmp,
+            port_rest: self.port_rest,
             conntrack: self.conntrack,
             buckets: self.buckets,
             timeout_tcp_transitory: self.timeout_tcp_transitory,

@@ -3,7 +3,7 @@
 //! `fastnat pool`.
 
 use clap::{Args, Subcommand};
-use fastnat_netlink::generated::{Pool as Attributes, PortMode, Range};
+use fastnat_netlink::generated::{Allocation, Pool as Attributes, Range};
 
 use crate::parse::{AddrRange, PoolName, Ports, pool_ports};
 
@@ -11,7 +11,7 @@ const ADD_EXAMPLES: &str = "\
 Examples:
   fastnat pool add web --range 203.0.113.7
   fastnat pool add big --range 203.0.113.16/28 --range 198.51.100.1-198.51.100.9
-  fastnat pool add low --ports 1024-32767 --preserve";
+  fastnat pool add low --ports 1024-32767 --allocation preserve";
 
 /// What to do with pools.
 #[derive(Debug, Subcommand)]
@@ -53,9 +53,13 @@ pub struct Add {
     /// Outside ports [default: 1-65535]
     #[arg(long, value_name = "MIN-MAX", value_parser = pool_ports)]
     pub ports: Option<Ports>,
-    /// Keep the inside port when it is free, instead of a random one
+    /// How the outside port is chosen: random, or preserve for the inside port if it is free
+    /// [default: random]
+    #[arg(long, value_name = "HOW")]
+    pub allocation: Option<Allocation>,
+    /// Keep even ports even and odd ones odd
     #[arg(long)]
-    pub preserve: bool,
+    pub parity: bool,
 }
 
 impl Add {
@@ -66,7 +70,8 @@ impl Add {
             range: self.ranges.into_iter().map(range).collect(),
             port_min: self.ports.map(|ports| ports.min),
             port_max: self.ports.map(|ports| ports.max),
-            port_mode: self.preserve.then_some(PortMode::Preserve),
+            allocation: self.allocation,
+            parity: self.parity,
             ..Attributes::default()
         }
     }

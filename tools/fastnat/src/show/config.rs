@@ -33,6 +33,7 @@ impl Text for Config {
             ),
             ("timeout-udp", seconds(config.timeout_udp)),
             ("timeout-icmp", seconds(config.timeout_icmp)),
+            ("port-rest", seconds(config.port_rest)),
             ("conntrack", config.conntrack.map(|mode| mode.to_string())),
             ("buckets", config.buckets.map(buckets)),
             ("numa", config.numa.map(|mode| mode.to_string())),

@@ -27,7 +27,14 @@ const ALIGN: [Align; 6] = [
 
 impl Text for Pools {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let mut rows = titles(&["NAME", "ADDRESSES", "PORTS", "MODE", "POLICIES", "BINDINGS"]);
+        let mut rows = titles(&[
+            "NAME",
+            "ADDRESSES",
+            "PORTS",
+            "ALLOCATION",
+            "POLICIES",
+            "BINDINGS",
+        ]);
         rows.extend(self.0.iter().map(row));
         table(out, &ALIGN, &rows)
     }
@@ -43,10 +50,16 @@ fn row(pool: &Pool) -> Vec<String> {
             ranges.join(",")
         },
         or_empty(ports(pool.port_min, pool.port_max)),
-        or_empty(pool.port_mode),
+        allocation(pool),
         or_empty(pool.policies),
         or_empty(pool.bindings),
     ]
+}
+
+/// In the words of the command line.
+fn allocation(pool: &Pool) -> String {
+    let parity = if pool.parity { " parity" } else { "" };
+    or_empty(pool.allocation) + parity
 }
 
 fn range(range: &Range) -> String {
