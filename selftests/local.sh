@@ -77,7 +77,7 @@ a_port_that_an_inside_host_holds_is_not_given_twice() {
 its_connections_work_when_the_table_is_full() {
 	local before
 	works "flush" fn flow flush
-	configure config set --max-flows 1
+	configure config set --max-flows 1 --port-rest 0
 	is "the one flow" "$(say inside 192.0.2.2:53)" 192.0.2.1:5600
 	before=$(counter pass-local)
 	is "TCP" "$(ask tcp "$gw" 192.0.2.1:5700 192.0.2.2:80)" 192.0.2.1:5700

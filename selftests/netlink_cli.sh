@@ -71,7 +71,7 @@ a_pool_comes_back_as_it_was_given() {
 	cli 0 pool add big --range 203.0.113.16/28 --range 203.0.113.40-203.0.113.41 --ports 1024-2047 --allocation preserve --parity
 	is "listed" "$(fn --json pool list | jq -cS '.[] | select(.name == "big")')" "$(jq -ncS '{
 		name: "big", range: [{"addr-min": "203.0.113.16", "addr-max": "203.0.113.31"}, {"addr-min": "203.0.113.40", "addr-max": "203.0.113.41"}],
-		"port-min": 1024, "port-max": 2047, "allocation": "preserve", parity: true, policies: 0, bindings: 0}')"
+		"port-min": 1024, "port-max": 2047, "allocation": "preserve", parity: true, inside: [], policies: 0, bindings: 0}')"
 	cli 0 pool del big
 }
 

@@ -178,7 +178,7 @@ a_shortened_flow_really_goes() {
 	comes_true "the one that had ended has gone" 5 gone 4020
 	between "seconds left of the other" "$(left 4021)" 900 1000
 	segment 4021 "$FIN"
-	comes_true "it has gone" 5 gone 4021
+	comes_true "it has gone" 10 gone 4021
 	is "flows" "$(flows)" 0
 }
 

@@ -23,6 +23,7 @@ struct kmem_cache;
 void fastnat_shim_buckets_init(void *first, size_t stride, size_t count);
 void fastnat_shim_slots_init(void *first, size_t stride, size_t count);
 void fastnat_shim_making_init(void *first, size_t stride, size_t count);
+void fastnat_shim_blocks_init(void *first, size_t stride, size_t count);
 void fastnat_shim_lock_prefetch(const spinlock_t *lock);
 void fastnat_shim_lock_bh(spinlock_t *lock);
 void fastnat_shim_lock_second(spinlock_t *lock);

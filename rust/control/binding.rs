@@ -2,11 +2,11 @@
 
 //! binding-add, binding-del, binding-get.
 
+use super::claim::claim;
 use super::once;
 use super::walk;
 use crate::nat::addr::{Addr, Be16, V4};
 use crate::nat::policy::Action;
-use crate::nat::ports::{class, Parity, PortRange};
 use crate::nat::tuple::{Endpoint, Side, ICMP, TCP, UDP};
 use crate::state::policy::{Entry, Target};
 use crate::state::{describe, Net};
@@ -17,7 +17,6 @@ use crate::sys::time;
 use crate::sys::uapi::*;
 use crate::table::binding::{Binding, Held, NewBinding};
 use crate::table::lease::Room;
-use crate::table::ports::{Claim, Wish};
 use crate::table::shard::Unmade;
 use kernel::prelude::*;
 use kernel::sync::Arc;
@@ -46,12 +45,15 @@ fn put(message: &mut Message<'_>, node: i32, binding: &Binding<V4>, rcu: Rcu<'_>
 }
 
 /// A binding that is asked for.
-struct Wanted<'a> {
-    proto: u8,
-    inside: Endpoint<V4>,
-    addr: V4,
-    port: Option<Attr<'a>>,
-    entry: &'a Arc<Entry>,
+pub(super) struct Wanted<'a> {
+    pub(super) proto: u8,
+    pub(super) inside: Endpoint<V4>,
+    pub(super) inside_addr: Attr<'a>,
+    /// The outside address.
+    pub(super) addr: Attr<'a>,
+    /// The outside port, if it is not left open.
+    pub(super) port: Option<Attr<'a>>,
+    pub(super) entry: &'a Arc<Entry>,
 }
 
 fn add(request: &Request<'_>) -> Answer {
@@ -66,7 +68,7 @@ fn add(request: &Request<'_>) -> Answer {
     let lifetime = attrs.get(FASTNAT_A_BINDING_LIFETIME);
     let until = lifetime.map(|attr| time::now().plus(time::seconds(attr.u32())));
     let (room, reply) = (Room::new()?, request.prepare()?);
-    let held = make(&net, attrs, &wanted)?;
+    let held = make(&net, &wanted)?;
     let outside = held.outside();
     let home = net.home(outside.port.to_host());
     room.begin(held, until);
@@ -127,30 +129,30 @@ fn wanted<'a>(attrs: &Attrs<'a>, entry: &'a Arc<Entry>) -> Result<Wanted<'a>, Re
     Ok(Wanted {
         proto: proto.u8(),
         inside,
-        addr: outside.addr(),
+        inside_addr: addr,
+        addr: outside,
         port: outside_port,
         entry,
     })
 }
 
-fn make(net: &Net, attrs: &Attrs<'_>, wanted: &Wanted<'_>) -> Result<Held<V4>, Refusal> {
+fn make(net: &Net, wanted: &Wanted<'_>) -> Result<Held<V4>, Refusal> {
     rcu::read(|rcu| {
-        let inside = attrs.get(FASTNAT_A_BINDING_INSIDE_ADDR);
         let _once = net.making.lock_for(wanted.proto, wanted.inside);
         let realm = wanted.entry.realm();
         let same = |binding: &Binding<V4>| {
             binding.realm() == realm
                 && (matches!(wanted.entry.target, Target::Pool(_))
-                    || binding.outside().addr == wanted.addr)
+                    || binding.outside().addr == wanted.addr.addr())
         };
         if net
             .any_binding(Side::Inside, wanted.proto, wanted.inside, rcu, same)
             .is_some()
         {
             let message = c"the inside endpoint has a binding of this policy already";
-            return Err(Refusal::new(EEXIST, message).at(inside));
+            return Err(Refusal::new(EEXIST, message).at(Some(wanted.inside_addr)));
         }
-        let outside = claim(net, attrs, wanted, rcu)?;
+        let outside = claim(net, wanted, rcu)?;
         let node = net.home(outside.port());
         let none = || Refusal::new(ENOMEM, c"not enough memory");
         let shard = net.shards.get(node).ok_or_else(none)?;
@@ -175,47 +177,6 @@ fn make(net: &Net, attrs: &Attrs<'_>, wanted: &Wanted<'_>) -> Result<Held<V4>, R
                 _ => none(),
             })
     })
-}
-
-/// The outside port that is asked for, or a free one.
-fn claim<'a>(
-    net: &'a Net,
-    attrs: &Attrs<'_>,
-    wanted: &Wanted<'_>,
-    rcu: Rcu<'a>,
-) -> Result<Claim<'a, V4>, Refusal> {
-    let addr = attrs.get(FASTNAT_A_BINDING_OUTSIDE_ADDR);
-    let map = net.ports.of(wanted.addr, rcu).ok_or_else(|| {
-        Refusal::new(
-            ENOSPC,
-            c"no memory, or too many outside addresses are in use",
-        )
-        .at(addr)
-    })?;
-    if let Some(port) = wanted.port {
-        let taken = || Refusal::new(EADDRINUSE, c"the outside port is taken").at(Some(port));
-        return map.claim_early(wanted.proto, port.u16()).ok_or_else(taken);
-    }
-    let ports = wanted
-        .entry
-        .pool()
-        .map_or(PortRange::ALL, |pool| pool.ports);
-    let inside = wanted.inside.port.to_host();
-    let none = || Refusal::new(ENOSPC, c"no outside port is free").at(addr);
-    let range = class(wanted.proto, inside).intersect(&ports);
-    let wish = Wish {
-        proto: wanted.proto,
-        range: range.ok_or_else(none)?,
-        parity: wanted
-            .entry
-            .pool()
-            .map_or(Parity::Any, |pool| pool.parity(wanted.proto, inside)),
-        nodes: net.shards.len(),
-        node: None,
-        start: rcu::random() as u16,
-    };
-    map.claim(&wish, |port| port != 0 || wanted.proto == ICMP)
-        .ok_or_else(none)
 }
 
 fn del(request: &Request<'_>) -> Answer {

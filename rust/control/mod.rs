@@ -4,6 +4,7 @@
 //! policies or pools takes the mutex of the namespace.
 
 mod binding;
+mod claim;
 mod config;
 mod devices;
 mod early;
@@ -25,12 +26,12 @@ use crate::sys::msg::{Attr, Attrs};
 use kernel::prelude::*;
 
 /// A request in which an attribute stands twice is not guessed at.
-fn once(request: &Request<'_>, many: Option<u32>) -> Result<(), Refusal> {
+fn once(request: &Request<'_>, many: impl IntoIterator<Item = u32> + Copy) -> Result<(), Refusal> {
     once_in(&request.attrs, many)
 }
 
 /// The same within a nest.
-fn once_in(attrs: &Attrs<'_>, many: Option<u32>) -> Result<(), Refusal> {
+fn once_in(attrs: &Attrs<'_>, many: impl IntoIterator<Item = u32> + Copy) -> Result<(), Refusal> {
     match attrs.duplicate(many) {
         None => Ok(()),
         twice => Err(Refusal::new(EINVAL, c"the attribute is given twice").at(twice)),

@@ -17,6 +17,7 @@ use crate::sys::rcu;
 use crate::sys::skb::Skb;
 use crate::sys::time;
 use crate::table::binding::{Binding, Held, NewBinding};
+use crate::table::blocks::Full;
 use crate::table::ports::{Claim, PortMap, Wish};
 
 /// Which outside address a new binding gets.
@@ -124,16 +125,51 @@ impl<'a> Request<'a> {
         let pool = self.entry.pool();
         match outside {
             Outside::Address(addr) => self.claim_at(addr, pool.map(|pool| &**pool)),
-            Outside::OfPool => self.claim_in(pool.ok_or(Counter::DropAddress)?),
+            Outside::OfPool => self.claim_of(pool.ok_or(Counter::DropAddress)?),
         }
+    }
+
+    fn claim_of(&self, pool: &'a Pool) -> Result<Claim<'a, V4>, Counter> {
+        match &pool.allocation {
+            Allocation::Random | Allocation::Preserve => self.claim_in(pool),
+            Allocation::Block => self.claim_in_block(pool),
+            Allocation::Deterministic(sharing) => {
+                let own = sharing.of(pool, self.tuple.src_addr);
+                let (addr, ports) = own.ok_or(Counter::DropAddress)?;
+                self.claim_among(pool, addr, ports)
+                    .ok_or(Counter::DropPorts)
+            }
+        }
+    }
+
+    /// One of the ports that the inside host has for itself, whatever their class.
+    fn claim_in_block(&self, pool: &'a Pool) -> Result<Claim<'a, V4>, Counter> {
+        let blocks = pool.usage.blocks.as_ref().ok_or(Counter::DropAddress)?;
+        let (host, at) = (self.tuple.src_addr, (self.first(pool), ADDRESS_TRIES));
+        let claim = |addr, ports| self.claim_among(pool, addr, ports);
+        match blocks.find(host, at, claim) {
+            Ok((claim, block)) => Ok(claim.within(block)),
+            Err(Full::Host) => Err(Counter::DropBlocks),
+            Err(Full::Pool) => Err(Counter::DropPorts),
+        }
+    }
+
+    fn claim_among(&self, pool: &Pool, addr: V4, ports: PortRange) -> Option<Claim<'a, V4>> {
+        let (proto, inside) = (self.tuple.proto, self.tuple.src_port.to_host());
+        let map = self.hook.net.ports.of(addr, self.hook.rcu)?;
+        self.claim_random(map, (ports, pool.parity(proto, inside)))
+    }
+
+    /// The number of the address of a pool that the inside address has, or where it begins to look.
+    fn first(&self, pool: &Pool) -> u64 {
+        let inside = self.tuple.src_addr.to_u128() as u64;
+        let hash = folded(&SPREAD, &[inside, pool.realm]);
+        (u128::from(hash).wrapping_mul(u128::from(pool.addresses())) >> 64) as u64
     }
 
     /// An inside address keeps its outside address (RFC 4787 REQ-2) as long as that has ports.
     fn claim_in(&self, pool: &Pool) -> Result<Claim<'a, V4>, Counter> {
-        let count = pool.addresses();
-        let inside = self.tuple.src_addr.to_u128() as u64;
-        let hash = folded(&SPREAD, &[inside, pool.realm]);
-        let first = (u128::from(hash).wrapping_mul(u128::from(count)) >> 64) as u64;
+        let (count, first) = (pool.addresses(), self.first(pool));
         let mut reason = match count {
             0 => Counter::DropAddress,
             _ => Counter::DropPorts,
@@ -164,7 +200,7 @@ impl<'a> Request<'a> {
             .ok_or(Counter::DropPorts)?;
         // What the host itself sends keeps its port if it can: its sockets know no other.
         let own = self.hook.context.input().is_none();
-        let kept = own || pool.is_some_and(|pool| pool.allocation == Allocation::Preserve);
+        let kept = own || pool.is_some_and(|pool| pool.preserves());
         if kept && range.contains(inside) && self.hook.net.may_give(inside) {
             let claim = map.claim_one(proto, inside);
             let mine = own && self.tuple.src_addr == addr;

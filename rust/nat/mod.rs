@@ -6,6 +6,7 @@
 //! userspace crate (`tools/nat`), where they are tested.
 
 pub mod addr;
+pub mod blocks;
 pub mod checksum;
 pub mod classifier;
 pub mod hash;
@@ -15,6 +16,7 @@ pub mod packet;
 pub mod plain;
 pub mod policy;
 pub mod ports;
+pub mod ranges;
 pub mod rate;
 pub mod rewrite;
 pub mod time;

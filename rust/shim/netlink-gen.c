@@ -158,13 +158,16 @@ static const struct nla_policy fastnat_policy_del_nl_policy[FASTNAT_A_POLICY_ID 
 };
 
 /* FASTNAT_CMD_POOL_ADD - do */
-static const struct nla_policy fastnat_pool_add_nl_policy[FASTNAT_A_POOL_PARITY + 1] = {
+static const struct nla_policy fastnat_pool_add_nl_policy[FASTNAT_A_POOL_INSIDE + 1] = {
 	[FASTNAT_A_POOL_NAME] = { .type = NLA_NUL_STRING, .len = 31, },
 	[FASTNAT_A_POOL_RANGE] = NLA_POLICY_NESTED(fastnat_range_nl_policy),
 	[FASTNAT_A_POOL_PORT_MIN] = NLA_POLICY_MIN(NLA_U16, 1),
 	[FASTNAT_A_POOL_PORT_MAX] = NLA_POLICY_MIN(NLA_U16, 1),
-	[FASTNAT_A_POOL_ALLOCATION] = NLA_POLICY_MAX(NLA_U32, 1),
+	[FASTNAT_A_POOL_ALLOCATION] = NLA_POLICY_MAX(NLA_U32, 3),
 	[FASTNAT_A_POOL_PARITY] = { .type = NLA_FLAG, },
+	[FASTNAT_A_POOL_BLOCK_SIZE] = NLA_POLICY_MIN(NLA_U16, 1),
+	[FASTNAT_A_POOL_MAX_BLOCKS] = NLA_POLICY_MIN(NLA_U16, 1),
+	[FASTNAT_A_POOL_INSIDE] = NLA_POLICY_NESTED(fastnat_range_nl_policy),
 };
 
 /* FASTNAT_CMD_POOL_DEL - do */
@@ -272,7 +275,7 @@ static const struct genl_split_ops fastnat_nl_ops[] = {
 		.cmd		= FASTNAT_CMD_POOL_ADD,
 		.doit		= fastnat_nl_pool_add_doit,
 		.policy		= fastnat_pool_add_nl_policy,
-		.maxattr	= FASTNAT_A_POOL_PARITY,
+		.maxattr	= FASTNAT_A_POOL_INSIDE,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
@@ -380,12 +383,18 @@ static const struct genl_split_ops fastnat_nl_ops[] = {
 		.dumpit	= fastnat_nl_lro_get_dumpit,
 		.flags	= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DUMP,
 	},
+	{
+		.cmd	= FASTNAT_CMD_BLOCK_GET,
+		.dumpit	= fastnat_nl_block_get_dumpit,
+		.flags	= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DUMP,
+	},
 };
 
 static const struct genl_multicast_group fastnat_nl_mcgrps[] = {
 	[FASTNAT_NLGRP_LIMIT] = { "limit", .flags = GENL_MCAST_CAP_NET_ADMIN, },
 	[FASTNAT_NLGRP_BINDING] = { "binding", .flags = GENL_MCAST_CAP_NET_ADMIN, },
 	[FASTNAT_NLGRP_FLOW] = { "flow", .flags = GENL_MCAST_CAP_NET_ADMIN, },
+	[FASTNAT_NLGRP_BLOCK] = { "block", .flags = GENL_MCAST_CAP_NET_ADMIN, },
 };
 
 struct genl_family fastnat_nl_family __ro_after_init = {

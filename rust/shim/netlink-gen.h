@@ -44,11 +44,14 @@ int fastnat_nl_policies_add_doit(struct sk_buff *skb, struct genl_info *info);
 int fastnat_nl_lro_set_doit(struct sk_buff *skb, struct genl_info *info);
 int fastnat_nl_lro_del_doit(struct sk_buff *skb, struct genl_info *info);
 int fastnat_nl_lro_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
+int fastnat_nl_block_get_dumpit(struct sk_buff *skb,
+				struct netlink_callback *cb);
 
 enum {
 	FASTNAT_NLGRP_LIMIT,
 	FASTNAT_NLGRP_BINDING,
 	FASTNAT_NLGRP_FLOW,
+	FASTNAT_NLGRP_BLOCK,
 };
 
 extern struct genl_family fastnat_nl_family;

@@ -3,6 +3,7 @@
 //! What only the control path touches: the policies and pools of record, and the hooks.
 
 use super::batch::{merge, Batch};
+use super::blocks::BlockPools;
 use super::policy::{self, Entry, List, Snapshots, Unbuilt};
 use super::pool::{Name, Pool};
 use super::Net;
@@ -18,6 +19,7 @@ pub(crate) struct Control {
     /// Their ids, in ascending order.
     ids: KVVec<u32>,
     pools: KVec<Arc<Pool>>,
+    blocks: Arc<BlockPools>,
     running: Option<Hooks<Net>>,
     sysctl: Option<Sysctl>,
     last_policy: u32,
@@ -46,11 +48,12 @@ impl<E: Into<Unbuilt>> From<E> for Refused {
 }
 
 impl Control {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(blocks: Arc<BlockPools>) -> Self {
         Self {
             policies: List::new(),
             ids: KVVec::new(),
             pools: KVec::new(),
+            blocks,
             running: None,
             sysctl: None,
             last_policy: 0,
@@ -158,6 +161,8 @@ impl Control {
             return Err(Refused::Exists);
         }
         let pool = Arc::new(pool, GFP_KERNEL)?;
+        self.pools.reserve(1, GFP_KERNEL)?;
+        self.blocks.add(&pool.usage)?;
         self.changed();
         Ok(self.pools.push(pool, GFP_KERNEL)?)
     }
@@ -169,11 +174,11 @@ impl Control {
         let place = place.ok_or(Refused::Missing)?;
         match self.pools.get(place) {
             Some(pool) if pool.policies.load(Ordering::Relaxed) != 0 => Err(Refused::InUse),
-            _ => self
-                .pools
-                .remove(place)
-                .map(drop)
-                .map_err(|_| Refused::Missing),
+            _ => {
+                let pool = self.pools.remove(place).map_err(|_| Refused::Missing)?;
+                self.blocks.remove(&pool.usage);
+                Ok(())
+            }
         }
     }
 

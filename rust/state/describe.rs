@@ -10,6 +10,7 @@ use crate::sys::rcu::Rcu;
 use crate::sys::time;
 use crate::sys::uapi::*;
 use crate::table::binding::Binding;
+use crate::table::blocks::BlockInfo;
 use crate::table::flow::Flow;
 use kernel::prelude::*;
 
@@ -42,6 +43,15 @@ pub(crate) fn binding(message: &mut Message<'_>, node: i32, binding: &Binding<V4
     message.u16(FASTNAT_A_BINDING_OUTSIDE_PORT, outside.port.to_host())?;
     message.u32(FASTNAT_A_BINDING_POLICY, binding.owner().id)?;
     message.u32(FASTNAT_A_BINDING_NODE, node as u32)
+}
+
+/// Who has a block of ports.
+pub(crate) fn block(message: &mut Message<'_>, block: &BlockInfo) -> Result {
+    message.name(FASTNAT_A_BLOCK_POOL, &block.pool)?;
+    message.addr(FASTNAT_A_BLOCK_INSIDE_ADDR, block.host)?;
+    message.addr(FASTNAT_A_BLOCK_OUTSIDE_ADDR, block.outside)?;
+    message.u16(FASTNAT_A_BLOCK_PORT_MIN, block.ports.min())?;
+    message.u16(FASTNAT_A_BLOCK_PORT_MAX, block.ports.max())
 }
 
 /// By what a binding lives, and until when.

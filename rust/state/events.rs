@@ -16,6 +16,7 @@ use crate::sys::pernet::NetRef;
 use crate::sys::uapi::*;
 use crate::sys::{rcu, time};
 use crate::table::binding::Binding;
+use crate::table::blocks::BlockInfo;
 use crate::table::flow::Flow;
 use crate::table::Watch;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -23,7 +24,8 @@ use kernel::prelude::*;
 use kernel::sync::Arc;
 
 /// Why new flows are refused that operators should know of.
-const LIMITS: [Counter; 6] = [
+const LIMITS: [Counter; 7] = [
+    Counter::DropBlocks,
     Counter::DropPorts,
     Counter::DropAddress,
     Counter::DropMaxFlows,
@@ -38,7 +40,7 @@ pub(crate) struct Events {
     settings: Arc<Settings>,
     stats: Arc<Stats>,
     /// The number of the last event, by group.
-    sent: [AtomicU32; 3],
+    sent: [AtomicU32; 4],
     /// When the last event was sent, by limit.
     told: [AtomicU32; LIMITS.len()],
 }
@@ -51,7 +53,7 @@ impl Events {
             net,
             settings,
             stats,
-            sent: [const { AtomicU32::new(0) }; 3],
+            sent: [const { AtomicU32::new(0) }; 4],
             told: core::array::from_fn(|_| AtomicU32::new(long_ago)),
         }
     }
@@ -138,6 +140,16 @@ impl Watch<V4> for Events {
         self.stats.inc(Counter::BindingsEnded);
         self.binding(FASTNAT_CMD_BINDING_ENDED_NTF, |message| {
             describe::binding(message, node, binding)
+        });
+    }
+
+    fn block(&self, block: &BlockInfo, given: bool) {
+        let command = match given {
+            true => FASTNAT_CMD_BLOCK_CREATED_NTF,
+            false => FASTNAT_CMD_BLOCK_ENDED_NTF,
+        };
+        self.send(Group::Block, command, FASTNAT_A_BLOCK_SEQ, |message| {
+            describe::block(message, block)
         });
     }
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is done for a shard in the background: expiry, and the size of its tables.
+//! What is done for a shard in the background: expiry, and the size of its tables; and that ports are
+//! taken back from who has blocks of them.
 //!
 //! While there is nothing in the shard the keeper sleeps; who makes the first object wakes it.
 
+use super::blocks::BlockPools;
 use super::defaults::{self, FEWEST_BUCKETS};
 use super::settings::Settings;
 use super::stats::{Counter, Stats};
@@ -34,6 +36,7 @@ const CALM: u32 = 60;
 pub(super) struct Keeper {
     pub(super) shard: Arc<Shard<V4>>,
     pub(super) ports: Arc<PortMaps<V4>>,
+    pub(super) blocks: Arc<BlockPools>,
     pub(super) settings: Arc<Settings>,
     pub(super) stats: Arc<Stats>,
     pub(super) nodes: usize,
@@ -208,10 +211,12 @@ impl Task for Keeper {
     fn run(&self) -> Option<u32> {
         let expired = self.expire();
         let state = self.resize();
+        let rest = time::seconds(self.settings.port_rest.load(Ordering::Relaxed));
+        let unused = self.blocks.expire(rest);
         if !self.ports.grow() || !expired || state == State::Busy {
             return Some(0);
         }
-        match state == State::Resting && self.shard.sleep() {
+        match unused && state == State::Resting && self.shard.sleep() {
             true => None,
             false => Some(time::grain().ticks()),
         }

@@ -4,6 +4,7 @@
 
 mod all;
 pub(crate) mod batch;
+pub(crate) mod blocks;
 pub(crate) mod control;
 pub(crate) mod defaults;
 pub(crate) mod describe;

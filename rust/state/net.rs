@@ -2,6 +2,7 @@
 
 //! The root of a namespace's state.
 
+use super::blocks::BlockPools;
 use super::control::Control;
 use super::defaults::FEWEST_BUCKETS;
 use super::early::Earlies;
@@ -93,11 +94,13 @@ impl Net {
             PortMaps::new(first, settings.port_rest.clone())?,
             GFP_KERNEL,
         )?;
+        let blocks = BlockPools::new()?;
         let mut keepers = KVec::new();
         for shard in &shards {
             let keeper = Keeper {
                 shard: shard.clone(),
                 ports: ports.clone(),
+                blocks: blocks.clone(),
                 settings: settings.clone(),
                 stats: stats.clone(),
                 nodes: shards.len(),
@@ -129,7 +132,7 @@ impl Net {
                 is_early: AtomicBool::new(false),
                 early <- new_mutex!(Earlies::new(), "fastnat_early"),
                 lro <- lro,
-                control <- new_mutex!(Control::new(), "fastnat_control"),
+                control <- new_mutex!(Control::new(blocks), "fastnat_control"),
             }),
             GFP_KERNEL,
         )

@@ -2,9 +2,12 @@
 
 //! Pools: outside addresses and ports, and how they are given out.
 
-use crate::nat::addr::{Addr, V4};
+use crate::nat::addr::V4;
+use crate::nat::blocks::Deterministic;
 use crate::nat::ports::{Parity, PortRange};
+use crate::nat::ranges::{self, AddrRange};
 use crate::nat::tuple::ICMP;
+use crate::table::usage::Usage;
 use core::sync::atomic::AtomicU32;
 use kernel::prelude::*;
 use kernel::sync::Arc;
@@ -17,48 +20,24 @@ pub(crate) const MAX_ADDRESSES: u64 = 65536;
 /// The most ranges a pool has.
 pub(crate) const MAX_RANGES: usize = 16;
 
-/// Addresses from one to another, both included.
-#[derive(Copy, Clone, Eq, PartialEq)]
-pub(crate) struct AddrRange {
-    min: V4,
-    max: V4,
-}
-
-impl AddrRange {
-    /// `None` if `max` is below `min`.
-    pub(crate) fn new(min: V4, max: V4) -> Option<Self> {
-        (min.to_u128() <= max.to_u128()).then_some(Self { min, max })
-    }
-
-    /// The first address.
-    pub(crate) fn min(&self) -> V4 {
-        self.min
-    }
-
-    /// The last address.
-    pub(crate) fn max(&self) -> V4 {
-        self.max
-    }
-
-    /// Is there an address in both?
-    pub(crate) fn overlaps(&self, other: &Self) -> bool {
-        self.min.to_u128() <= other.max.to_u128() && other.min.to_u128() <= self.max.to_u128()
-    }
-
-    /// How many addresses there are.
-    pub(crate) fn len(&self) -> u64 {
-        let span = self.max.to_u128().wrapping_sub(self.min.to_u128());
-        (span as u64).wrapping_add(1)
-    }
-}
-
 /// How the outside port of a new binding is chosen.
-#[derive(Copy, Clone, Eq, PartialEq)]
 pub(crate) enum Allocation {
     /// At random.
     Random,
     /// The inside port if that is free, else at random.
     Preserve,
+    /// At random, in blocks that each inside host has for itself: those of the pool's [`Usage`].
+    Block,
+    /// At random, among the ports that an inside host has by arithmetic.
+    Deterministic(Sharing),
+}
+
+/// Which ports an inside host has by arithmetic.
+pub(crate) struct Sharing {
+    /// The inside hosts.
+    pub(crate) inside: KVec<AddrRange<V4>>,
+    /// How they share the addresses of the pool.
+    pub(crate) map: Deterministic,
 }
 
 /// A pool. It does not change; policies that name it share it.
@@ -66,7 +45,7 @@ pub(crate) struct Pool {
     /// Its name.
     pub(crate) name: Name,
     /// Its addresses; none if it only gives a masquerade policy its ports.
-    pub(crate) ranges: KVec<AddrRange>,
+    pub(crate) ranges: KVec<AddrRange<V4>>,
     /// Its ports.
     pub(crate) ports: PortRange,
     /// How ports are chosen.
@@ -77,8 +56,8 @@ pub(crate) struct Pool {
     pub(crate) realm: u64,
     /// Policies that name it.
     pub(crate) policies: AtomicU32,
-    /// Bindings alive.
-    pub(crate) bindings: Arc<AtomicU32>,
+    /// What is in use of it.
+    pub(crate) usage: Arc<Usage>,
 }
 
 impl Pool {
@@ -92,28 +71,36 @@ impl Pool {
 
     /// How many addresses there are.
     pub(crate) fn addresses(&self) -> u64 {
-        let lens = self.ranges.iter().map(AddrRange::len);
-        lens.fold(0, u64::saturating_add)
+        ranges::count(&self.ranges)
     }
 
     /// Is this one of its addresses?
     pub(crate) fn contains(&self, addr: V4) -> bool {
-        let one = AddrRange {
-            min: addr,
-            max: addr,
-        };
-        self.ranges.iter().any(|range| range.overlaps(&one))
+        ranges::index(&self.ranges, addr).is_some()
     }
 
     /// The address at `index`, counted through all ranges.
-    pub(crate) fn address(&self, mut index: u64) -> Option<V4> {
-        for range in &self.ranges {
-            if index < range.len() {
-                let value = range.min.to_u128().wrapping_add(index.into());
-                return Some(V4::from_u128(value));
-            }
-            index = index.wrapping_sub(range.len());
-        }
-        None
+    pub(crate) fn address(&self, index: u64) -> Option<V4> {
+        ranges::address(&self.ranges, index)
+    }
+
+    /// Is the inside port kept if it is free?
+    pub(crate) fn preserves(&self) -> bool {
+        matches!(self.allocation, Allocation::Preserve)
+    }
+
+    /// May a policy that masquerades take its ports from it? Not if the ports go by the pool's own
+    /// addresses.
+    pub(crate) fn has_ports_alone(&self) -> bool {
+        matches!(self.allocation, Allocation::Random | Allocation::Preserve)
+    }
+}
+
+impl Sharing {
+    /// The outside address and the ports of an inside host.
+    pub(crate) fn of(&self, pool: &Pool, host: V4) -> Option<(V4, PortRange)> {
+        let number = ranges::index(&self.inside, host)?;
+        let (outside, ports) = self.map.forward(number)?;
+        Some((pool.address(outside)?, ports))
     }
 }

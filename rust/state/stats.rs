@@ -92,6 +92,8 @@ counters! {
     DropSubscriberBindings = FASTNAT_A_STATS_DROP_SUBSCRIBER_BINDINGS,
     /// The inside host has as many flows of the policy as it may have.
     DropSubscriberFlows = FASTNAT_A_STATS_DROP_SUBSCRIBER_FLOWS,
+    /// The inside host has as many blocks of ports as it may have, and they are full.
+    DropBlocks = FASTNAT_A_STATS_DROP_BLOCKS,
     /// The inside host makes new bindings faster than it may.
     DropSubscriberRate = FASTNAT_A_STATS_DROP_SUBSCRIBER_RATE,
 }

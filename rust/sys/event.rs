@@ -19,6 +19,8 @@ pub(crate) enum Group {
     Binding = ffi::FASTNAT_NLGRP_BINDING,
     /// Flows come and go.
     Flow = ffi::FASTNAT_NLGRP_FLOW,
+    /// Hosts get blocks of ports, and lose them.
+    Block = ffi::FASTNAT_NLGRP_BLOCK,
 }
 
 /// Is the family registered? Without it the numbers of its groups may belong to another.

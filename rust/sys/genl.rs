@@ -330,11 +330,22 @@ impl Dump {
     pub(crate) fn list<T>(
         &mut self,
         items: impl Iterator<Item = T>,
+        fill: impl FnMut(&mut Message<'_>, T) -> Result,
+    ) {
+        self.list_some(items.map(Some), fill);
+    }
+
+    /// The same, of those items that are something.
+    pub(crate) fn list_some<T>(
+        &mut self,
+        items: impl Iterator<Item = Option<T>>,
         mut fill: impl FnMut(&mut Message<'_>, T) -> Result,
     ) {
         for item in items.skip(self.cursor(0)) {
-            if !self.entry(|message| fill(message, item)) {
-                return;
+            if let Some(item) = item {
+                if !self.entry(|message| fill(message, item)) {
+                    return;
+                }
             }
             let next = self.cursor(0).wrapping_add(1);
             self.set_cursor(0, next);

@@ -13,6 +13,8 @@ use kernel::types::{NotThreadSafe, Opaque};
 pub(crate) enum Class {
     /// See `table::making`.
     Making,
+    /// See `table::blocks`.
+    Blocks,
     /// See `table::hash`.
     Bucket,
     /// See `table::wheel`.
@@ -41,6 +43,7 @@ impl BhLock {
             unsafe {
                 let init = match class {
                     Class::Making => ffi::fastnat_shim_making_init,
+                    Class::Blocks => ffi::fastnat_shim_blocks_init,
                     Class::Bucket => ffi::fastnat_shim_buckets_init,
                     Class::Slot => ffi::fastnat_shim_slots_init,
                 };

@@ -36,11 +36,11 @@ impl<'a> Attrs<'a> {
     }
 
     /// The first attribute that stands here a second time, those of type `many` apart.
-    pub(crate) fn duplicate(&self, many: Option<u32>) -> Option<Attr<'a>> {
+    pub(crate) fn duplicate(&self, many: impl IntoIterator<Item = u32> + Copy) -> Option<Attr<'a>> {
         let mut seen = 0u64;
         self.iter().find(|attr| {
             let bit = 1u64.checked_shl(attr.kind).unwrap_or(0);
-            let again = seen & bit != 0 && Some(attr.kind) != many;
+            let again = seen & bit != 0 && many.into_iter().all(|kind| kind != attr.kind);
             seen |= bit;
             again
         })

@@ -199,6 +199,9 @@ impl<A: Family> Binding<A> {
         let rests = proto != ICMP && self.owner.rests();
         // SAFETY: By the type invariant.
         unsafe { (*self.ports).free(proto, outside.port.to_host(), rests) };
+        if let Some(pool) = &self.owner.pool {
+            pool.leave(outside);
+        }
     }
 
     fn hold(&self) -> bool {

@@ -10,6 +10,7 @@ mod array;
 pub(crate) mod binding;
 mod bitmap;
 mod bits;
+pub(crate) mod blocks;
 mod contact;
 pub(crate) mod count;
 pub(crate) mod flow;
@@ -23,6 +24,7 @@ pub(crate) mod shard;
 pub(crate) mod subscriber;
 #[cfg(CONFIG_KUNIT = "y")]
 mod tests;
+pub(crate) mod usage;
 pub(crate) mod wheel;
 
 use crate::nat::addr::V4;
@@ -34,11 +36,13 @@ use crate::nat::tuple::Endpoint;
 use crate::sys::rcu;
 use crate::sys::slab::Cache;
 use binding::Binding;
+use blocks::BlockInfo;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use flow::Flow;
 use kernel::prelude::*;
 use kernel::sync::Arc;
 use subscriber::Subscribers;
+use usage::Usage;
 
 /// An address family that can be translated, with the slab caches of its objects.
 pub(crate) trait Family: Words + Send + Sync + 'static {
@@ -120,6 +124,8 @@ pub(crate) trait Watch<A: Family>: Send + Sync {
     fn binding_created(&self, node: i32, binding: &Binding<A>);
     /// A binding has gone.
     fn binding_ended(&self, node: i32, binding: &Binding<A>);
+    /// A host was given a block of ports, or it was taken back.
+    fn block(&self, block: &BlockInfo, given: bool);
 }
 
 /// To whom flows and bindings are accounted: a policy.
@@ -136,8 +142,8 @@ pub(crate) struct Owner {
     pub(crate) behavior: Behavior,
     /// What each inside host has of it, if that is limited.
     pub(crate) subscribers: Option<Subscribers>,
-    /// Bindings alive of the pool that it translates to, whichever policies they were made for.
-    pub(crate) pool_bindings: Option<Arc<AtomicU32>>,
+    /// What is in use of the pool that it translates to.
+    pub(crate) pool: Option<Arc<Usage>>,
     /// Flows alive.
     pub(crate) flows: AtomicU32,
     /// Flows ever made.
@@ -153,7 +159,7 @@ impl Owner {
         offload: Offload,
         behavior: Behavior,
         subscribers: Option<Subscribers>,
-        pool_bindings: Option<Arc<AtomicU32>>,
+        pool: Option<Arc<Usage>>,
     ) -> Self {
         Self {
             id,
@@ -162,7 +168,7 @@ impl Owner {
             offload,
             behavior,
             subscribers,
-            pool_bindings,
+            pool,
             flows: AtomicU32::new(0),
             hits: AtomicU64::new(0),
         }
@@ -180,18 +186,19 @@ impl Owner {
     /// Do the ports of its bindings rest when they are free? Not where nobody but the remote
     /// addresses of the old binding could send to a new one.
     fn rests(&self) -> bool {
-        self.behavior.filtering == Filtering::EndpointIndependent
+        let of_pool = self.pool.as_ref().is_none_or(|pool| pool.rests());
+        of_pool && self.behavior.filtering == Filtering::EndpointIndependent
     }
 
     fn bound(&self) {
-        if let Some(bindings) = &self.pool_bindings {
-            bindings.fetch_add(1, Ordering::Relaxed);
+        if let Some(pool) = &self.pool {
+            pool.add();
         }
     }
 
     fn unbound(&self) {
-        if let Some(bindings) = &self.pool_bindings {
-            bindings.fetch_sub(1, Ordering::Relaxed);
+        if let Some(pool) = &self.pool {
+            pool.sub();
         }
     }
 }

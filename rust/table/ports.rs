@@ -6,6 +6,7 @@
 //! handed out twice. Ports are claimed and freed by atomic operations on a bitmap; no lock.
 
 use super::bitmap::Bitmap;
+use super::blocks::Entered;
 use super::hash::{Cursor, Entry, Link, Progress, Table};
 use crate::nat::hash::{folded, Hashed, Key, Words};
 use crate::nat::ports::{Parity, PortRange};
@@ -77,6 +78,7 @@ pub(crate) struct Claim<'a, A: Words> {
     map: &'a PortMap<A>,
     proto: u8,
     port: u16,
+    block: Option<Entered<'a>>,
 }
 
 impl<'a, A: Words> Claim<'a, A> {
@@ -90,9 +92,18 @@ impl<'a, A: Words> Claim<'a, A> {
         self.map.addr()
     }
 
+    /// The same in a block, which is left together with the port.
+    pub(crate) fn within(mut self, block: Entered<'a>) -> Self {
+        self.block = Some(block);
+        self
+    }
+
     /// Gives up the claim without freeing the port; it is [`PortMap::free`]d later.
-    pub(super) fn keep(self) -> &'a PortMap<A> {
+    pub(super) fn keep(mut self) -> &'a PortMap<A> {
         let map = self.map;
+        if let Some(block) = self.block.take() {
+            block.keep();
+        }
         core::mem::forget(self);
         map
     }
@@ -166,6 +177,7 @@ impl<A: Words> PortMap<A> {
             map: self,
             proto,
             port,
+            block: None,
         }
     }
 

@@ -119,7 +119,7 @@ start_qemu() {
 	args+=(-nodefaults -no-user-config -display none -no-reboot
 		-serial "file:$work/console" -chardev stdio,id=out,signal=off -serial chardev:out -serial "file:$work/result"
 		-kernel "$kernel/vmlinuz" -initrd "$work/initrd"
-		-append "console=ttyS0 no5lvl $arguments $(counter_rate) random.trust_cpu=on mitigations=off tsc=nowatchdog watchdog_thresh=60")
+		-append "console=ttyS0 no5lvl no_timer_check $arguments $(counter_rate) random.trust_cpu=on mitigations=off tsc=nowatchdog watchdog_thresh=60")
 	monitor
 	network
 	"$rig/in-sysroot" qemu-system-x86_64 "${args[@]}" </dev/null 2>"$work/machine" &

@@ -41,8 +41,8 @@ pub(super) fn entry(
         .validate()
         .map_err(|invalid| invalid_at(attrs, invalid))?;
     let target = target(attrs, control, &policy)?;
-    let bindings = match &target {
-        Target::Pool(pool) => Some(pool.bindings.clone()),
+    let usage = match &target {
+        Target::Pool(pool) => Some(pool.usage.clone()),
         _ => None,
     };
     for_flows_only(attrs, &policy)?;
@@ -53,7 +53,7 @@ pub(super) fn entry(
         offload::of_policy(attrs),
         behavior(attrs)?,
         Subscribers::new(limits(attrs), policy.matches.src, node)?,
-        bindings,
+        usage,
     );
     let owner = Arc::new(owner, GFP_KERNEL)?;
     Ok(Entry {
@@ -258,7 +258,13 @@ fn target(attrs: &Attrs<'_>, control: &Control, policy: &Policy<V4>) -> Result<T
                 .at(attrs.get(FASTNAT_A_POLICY_POOL))),
             None => Err(Refusal::missing(FASTNAT_A_POLICY_POOL)),
         },
-        Action::Masquerade => Ok(Target::Masquerade(pool)),
+        Action::Masquerade => match pool {
+            Some(pool) if !pool.has_ports_alone() => {
+                let message = c"the ports of the pool go by its own addresses: not for masquerade";
+                Err(Refusal::new(EINVAL, message).at(attrs.get(FASTNAT_A_POLICY_POOL)))
+            }
+            pool => Ok(Target::Masquerade(pool)),
+        },
         Action::Dnat => endpoint(attrs, policy),
         Action::NoSnat | Action::NoDnat => Ok(Target::Exempt),
     }

@@ -25,6 +25,8 @@ pub enum Failure {
     },
     /// A device is not as it has to be.
     Device(String, &'static str),
+    /// There is no answer to what is asked.
+    Answer(String),
     /// A line of a file is no command.
     Line(String, String),
     /// A file cannot be read.
@@ -107,6 +109,7 @@ impl Failure {
                 error,
             } => format!("{context} {place}: {}; {}", netlink(error), before(*added)),
             Self::Device(device, message) => format!("{context} {device}: {message}"),
+            Self::Answer(message) => format!("{context}: {message}"),
             Self::Line(place, message) => format!("{context} {place}: {message}"),
             Self::Input(file, error) => format!("{context}: cannot read {file}: {error}"),
             Self::Netns(name, errno) => format!("network namespace {name}: {}", namespace(*errno)),

@@ -9,6 +9,7 @@ pub mod cli;
 pub mod failure;
 pub mod load;
 pub mod lro;
+pub mod map;
 pub mod monitor;
 pub mod netns;
 pub mod output;

@@ -132,6 +132,11 @@ impl Watch {
                 self.mark(Mark::BindingListed(binding))?;
             }
         }
+        if self.groups.contains(&Group::Block) {
+            for block in self.client.dump(Command::BlockGet)? {
+                self.mark(Mark::BlockListed(block))?;
+            }
+        }
         if self.groups.contains(&Group::Flow) {
             for flow in self.client.dump(Command::FlowGet)? {
                 self.mark(Mark::FlowListed(flow))?;

@@ -12,10 +12,11 @@ use crate::cli::{self, Cli, Noun, binding, config, flow, policy, pool, stats};
 use crate::failure::Failure;
 use crate::load;
 use crate::lro;
+use crate::map::Sharing;
 use crate::monitor;
 use crate::netns;
 use crate::output::{Nothing, Output, Text};
-use crate::parse::Iface;
+use crate::parse::{Host, Iface};
 use crate::show;
 
 /// A client and where its replies go.
@@ -32,6 +33,11 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         clap_complete::generate(shell, &mut Cli::command(), "fastnat", &mut script);
         return Ok(io::Write::write_all(&mut io::stdout(), &script)?);
     }
+    if let Noun::Pool(pool::Pool::Map(map)) = &cli.noun {
+        if let Some(given) = map.given() {
+            return Output::new(cli.global.json).print(&shares(&given, map.what)?);
+        }
+    }
     if let Some(name) = &cli.global.netns {
         netns::enter(name)?;
     }
@@ -41,6 +47,15 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         context: cli.noun.context(),
     };
     session.noun(cli.noun)
+}
+
+/// Who has which ports.
+fn shares(pool: &generated::Pool, what: Option<Host>) -> Result<show::Shares, Failure> {
+    let sharing = Sharing::of(pool).map_err(Failure::Answer)?;
+    Ok(match what {
+        Some(what) => show::Shares::One(sharing.answer(what).map_err(Failure::Answer)?),
+        None => show::Shares::All(sharing),
+    })
 }
 
 impl Session {
@@ -84,7 +99,7 @@ impl Session {
         }
     }
 
-    fn pool(self, verb: pool::Pool) -> Result<(), Failure> {
+    fn pool(mut self, verb: pool::Pool) -> Result<(), Failure> {
         match verb {
             pool::Pool::Add(add) => self.change(Command::PoolAdd, &add.attributes()),
             pool::Pool::Del { name } => {
@@ -95,6 +110,15 @@ impl Session {
                 self.change(Command::PoolDel, &request)
             }
             pool::Pool::List => self.list(Command::PoolGet, show::Pools),
+            pool::Pool::Blocks => self.list(Command::BlockGet, show::Blocks),
+            pool::Pool::Map(map) => {
+                let name = map.name.map(|name| name.0);
+                let pools: Vec<generated::Pool> = self.client.dump(Command::PoolGet)?;
+                let pool = pools.into_iter().find(|pool| pool.name == name);
+                let none = || Failure::Answer("there is no such pool".into());
+                self.output
+                    .print(&shares(&pool.ok_or_else(none)?, map.what)?)
+            }
         }
     }
 

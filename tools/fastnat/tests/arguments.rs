@@ -342,7 +342,8 @@ fn events_to_listen_to() {
         Noun::Monitor(monitor) => monitor.groups(),
         other => panic!("{other:?}"),
     };
-    assert_eq!(groups(""), [Group::Limit, Group::Binding]);
+    assert_eq!(groups(""), [Group::Limit, Group::Binding, Group::Block]);
+    assert_eq!(groups("--blocks"), [Group::Block]);
     assert_eq!(groups("--count 3 --timeout 5m"), groups(""));
     assert_eq!(groups("--flows"), [Group::Flow]);
     assert_eq!(groups("--flows --limits"), [Group::Limit, Group::Flow]);

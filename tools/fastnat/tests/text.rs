@@ -250,11 +250,12 @@ fn pools_and_bindings() {
         allocation: Some(Allocation::Random),
         policies: Some(1),
         bindings: Some(20),
+        ..Pool::default()
     };
     assert_eq!(
         text(&show::Pools(vec![pool])),
-        "NAME  ADDRESSES        PORTS    MODE    POLICIES  BINDINGS\n\
-         web   1.1.1.1-1.1.1.9  1-65535  random         1        20\n"
+        "NAME  ADDRESSES        PORTS    ALLOCATION  POLICIES  BINDINGS\n\
+         web   1.1.1.1-1.1.1.9  1-65535  random             1        20\n"
     );
     let binding = Binding {
         proto: Some(Proto::UDP),

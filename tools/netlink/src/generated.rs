@@ -35,6 +35,11 @@ wire_enum! {
         Random = 0 "random",
         /// The inside port when it is free, otherwise at random.
         Preserve = 1 "preserve",
+        /// At random in blocks of ports that each inside address has for itself. It gets another
+        /// one when it has no port left, up to max-blocks of them.
+        Block = 2 "block",
+        /// At random among the ports that an inside address has by arithmetic (RFC 7422).
+        Deterministic = 3 "deterministic",
     }
 }
 
@@ -271,6 +276,16 @@ attribute_set! {
         /// An even inside port gets an even outside port, an odd one an odd one (RFC 4787 REQ-4).
         /// When those of that parity are taken, new bindings are refused.
         8 parity: bool = "parity",
+        /// Allocation block, ports of a block, default 512. In lists of allocation deterministic,
+        /// ports of an inside address.
+        9 block_size: Option<u16> = "block-size",
+        /// Allocation block, blocks that an inside address may have at once. Default 4.
+        10 max_blocks: Option<u16> = "max-blocks",
+        /// Allocation deterministic, the inside addresses among which the ports are divided; at
+        /// most 16 ranges.
+        11 inside: Vec<Range> = "inside",
+        /// Blocks that inside addresses have.
+        12 blocks: Option<u32> = "blocks",
     }
 }
 
@@ -440,12 +455,15 @@ attribute_set! {
         35 drop_subscriber_flows: Option<u64> = "drop-subscriber-flows",
         /// Dropped, the inside address makes bindings faster than subscriber-rate.
         36 drop_subscriber_rate: Option<u64> = "drop-subscriber-rate",
+        /// Dropped, the inside address has max-blocks blocks of the pool, and no port of them is
+        /// free.
+        37 drop_blocks: Option<u64> = "drop-blocks",
         /// Flows alive.
-        37 flows: Option<u32> = "flows",
+        38 flows: Option<u32> = "flows",
         /// Bindings alive.
-        38 bindings: Option<u32> = "bindings",
+        39 bindings: Option<u32> = "bindings",
         /// One for each NUMA node that has a table.
-        39 node: Vec<Node> = "node",
+        40 node: Vec<Node> = "node",
     }
 }
 
@@ -566,6 +584,26 @@ attribute_set! {
         2 reason: Option<Reason> = "reason",
         /// Refused so far for that reason.
         3 count: Option<u64> = "count",
+    }
+}
+
+attribute_set! {
+    /// Ports of an outside address that an inside address has for itself.
+    Block = "block" {
+        /// Number of the event; one more than that of the last in its group.
+        1 seq: Option<u32> = "seq",
+        /// Name of the pool.
+        2 pool: Option<String> = "pool",
+        /// Who has it.
+        3 inside_addr: Option<Ipv4Addr> = "inside-addr",
+        /// Outside address.
+        4 outside_addr: Option<Ipv4Addr> = "outside-addr",
+        /// First port.
+        5 port_min: Option<u16> = "port-min",
+        /// Last port.
+        6 port_max: Option<u16> = "port-max",
+        /// Bindings that live in it.
+        7 bindings: Option<u32> = "bindings",
     }
 }
 
@@ -705,6 +743,8 @@ pub enum Command {
     LroDel = 24,
     /// List how TCP is aggregated on devices without an entry, then on those with one.
     LroGet = 25,
+    /// List the blocks of ports that inside addresses have.
+    BlockGet = 26,
 }
 
 events! {
@@ -712,6 +752,7 @@ events! {
         Limit = "limit",
         Binding = "binding",
         Flow = "flow",
+        Block = "block",
     }
     /// New flows are refused; sent once a second at most for each reason.
     17 Limit(Limit) = "limit" in Limit,
@@ -723,4 +764,8 @@ events! {
     20 FlowCreated(Flow) = "flow-created" in Flow,
     /// A flow has ended.
     21 FlowEnded(Flow) = "flow-ended" in Flow,
+    /// An inside address was given a block of ports.
+    27 BlockCreated(Block) = "block-created" in Block,
+    /// A block of ports was taken back, without a binding for as long as ports rest.
+    28 BlockEnded(Block) = "block-ended" in Block,
 }

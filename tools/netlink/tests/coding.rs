@@ -5,7 +5,8 @@
 use std::net::Ipv4Addr;
 
 use fastnat_netlink::generated::{
-    Config, ConntrackMode, Devices, Flow, Policy, PolicyAction, Pool, PortMode, Range, Stats, Tuple,
+    Allocation, Config, ConntrackMode, Devices, Flow, Policy, PolicyAction, Pool, Range, Stats,
+    Tuple,
 };
 use fastnat_netlink::{Attributes, Proto};
 use proptest::collection::vec;
@@ -137,12 +138,12 @@ fn json_has_the_names_of_the_specification() {
     let json = serde_json::to_string(&flow).unwrap();
     assert_eq!(json, r#"{"proto":"udp","orig":{"src-addr":"10.0.0.2"}}"#);
     let pool = Pool {
-        port_mode: Some(PortMode::Preserve),
+        allocation: Some(Allocation::Preserve),
         ..Pool::default()
     };
     assert_eq!(
         serde_json::to_string(&pool).unwrap(),
-        r#"{"range":[],"port-mode":"preserve"}"#
+        r#"{"range":[],"allocation":"preserve","inside":[]}"#
     );
 }
 
@@ -204,13 +205,13 @@ prop_compose! {
             addr_min: Some(min.into()),
             addr_max: max.map(Into::into),
         });
-        let mode = |keep| if keep { PortMode::Preserve } else { PortMode::Random };
+        let mode = |keep| if keep { Allocation::Preserve } else { Allocation::Random };
         Pool {
             name,
             range: range.collect(),
             port_min: ports.0,
             port_max: ports.1,
-            port_mode: preserve.map(mode),
+            allocation: preserve.map(mode),
             ..Pool::default()
         }
     }

@@ -18,10 +18,13 @@ pub struct Monitor {
     /// Events of bindings that are made or end
     #[arg(long)]
     pub bindings: bool,
+    /// Events of blocks of ports that an inside address gets, or that are taken back
+    #[arg(long)]
+    pub blocks: bool,
     /// Events of flows that are made or end; needs `fastnat config set --events flow`
     #[arg(long)]
     pub flows: bool,
-    /// List the bindings (flows) at the beginning, and again when events were lost
+    /// List the bindings (blocks, flows) at the beginning, and again when events were lost
     #[arg(long)]
     pub resync: bool,
     /// End after so many events
@@ -35,10 +38,11 @@ pub struct Monitor {
 impl Monitor {
     /// The groups to listen to; without an option, those that are always sent.
     pub fn groups(&self) -> Vec<Group> {
-        let none = !(self.limits || self.bindings || self.flows);
+        let none = !(self.limits || self.bindings || self.blocks || self.flows);
         let wanted = [
             (self.limits || none, Group::Limit),
             (self.bindings || none, Group::Binding),
+            (self.blocks || none, Group::Block),
             (self.flows, Group::Flow),
         ];
         let wanted = wanted.into_iter().filter(|(wanted, _)| *wanted);

@@ -5,13 +5,21 @@
 use clap::{Args, Subcommand};
 use fastnat_netlink::generated::{Allocation, Pool as Attributes, Range};
 
-use crate::parse::{AddrRange, PoolName, Ports, pool_ports};
+use crate::parse::{AddrRange, Host, PoolName, Ports, pool_ports};
 
 const ADD_EXAMPLES: &str = "\
 Examples:
   fastnat pool add web --range 203.0.113.7
   fastnat pool add big --range 203.0.113.16/28 --range 198.51.100.1-198.51.100.9
-  fastnat pool add low --ports 1024-32767 --allocation preserve";
+  fastnat pool add low --ports 1024-32767 --allocation preserve
+  fastnat pool add cgn --range 198.51.100.0/24 --allocation block --block-size 256 --max-blocks 8
+  fastnat pool add det --range 203.0.113.0/28 --allocation deterministic --inside 100.64.0.0/22";
+
+const MAP_EXAMPLES: &str = "\
+Examples:
+  fastnat pool map --range 203.0.113.0/28 --inside 100.64.0.0/22
+  fastnat pool map 100.64.1.7 --range 203.0.113.0/28 --inside 100.64.0.0/22
+  fastnat pool map 203.0.113.4:40123 --name customers";
 
 /// What to do with pools.
 #[derive(Debug, Subcommand)]
@@ -28,6 +36,12 @@ pub enum Pool {
     /// List the pools
     #[command(after_help = "Example:\n  fastnat pool list")]
     List,
+    /// List the blocks of ports that inside addresses have
+    #[command(after_help = "Example:\n  fastnat pool blocks")]
+    Blocks,
+    /// Compute who has which ports of a deterministic pool; needs no module if all is given
+    #[command(after_help = MAP_EXAMPLES)]
+    Map(Map),
 }
 
 impl Pool {
@@ -37,7 +51,45 @@ impl Pool {
             Self::Add(_) => "add",
             Self::Del { .. } => "del",
             Self::List => "list",
+            Self::Blocks => "blocks",
+            Self::Map(_) => "map",
         }
+    }
+}
+
+/// What to compute.
+#[derive(Args, Debug)]
+#[command(group(clap::ArgGroup::new("pool").required(true).args(["name", "ranges"])))]
+pub struct Map {
+    /// An inside address, for its ports; an outside address and port, for who has it; neither, for
+    /// all inside addresses
+    pub what: Option<Host>,
+    /// The pool of this name, as it is in the kernel
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<PoolName>,
+    /// Outside addresses, as of `pool add`; may be repeated
+    #[arg(long = "range", value_name = "ADDRS", requires = "inside")]
+    pub ranges: Vec<AddrRange>,
+    /// Outside ports [default: 1024-65535]
+    #[arg(long, value_name = "MIN-MAX", value_parser = pool_ports, requires = "ranges")]
+    pub ports: Option<Ports>,
+    /// Inside addresses; may be repeated
+    #[arg(long, value_name = "ADDRS", requires = "ranges")]
+    pub inside: Vec<AddrRange>,
+}
+
+impl Map {
+    /// The pool, if all of it is given.
+    pub fn given(&self) -> Option<Attributes> {
+        let given = |ranges: &[AddrRange]| ranges.iter().copied().map(range).collect::<Vec<_>>();
+        self.name.is_none().then(|| Attributes {
+            range: given(&self.ranges),
+            inside: given(&self.inside),
+            port_min: self.ports.map(|ports| ports.min),
+            port_max: self.ports.map(|ports| ports.max),
+            allocation: Some(Allocation::Deterministic),
+            ..Attributes::default()
+        })
     }
 }
 
@@ -50,13 +102,23 @@ pub struct Add {
     /// that only gives masquerade policies their ports
     #[arg(long = "range", value_name = "ADDRS")]
     pub ranges: Vec<AddrRange>,
-    /// Outside ports [default: 1-65535]
+    /// Outside ports [default: 1-65535, and 1024-65535 of block and deterministic]
     #[arg(long, value_name = "MIN-MAX", value_parser = pool_ports)]
     pub ports: Option<Ports>,
-    /// How the outside port is chosen: random, or preserve for the inside port if it is free
-    /// [default: random]
+    /// How the outside port is chosen: random; preserve, the inside port if it is free; block, among
+    /// blocks of ports that each inside address gets for itself; deterministic, among the ports
+    /// that an inside address has by arithmetic (RFC 7422) [default: random]
     #[arg(long, value_name = "HOW")]
     pub allocation: Option<Allocation>,
+    /// Ports of a block [default: 512]
+    #[arg(long, value_name = "PORTS", value_parser = clap::value_parser!(u16).range(1..))]
+    pub block_size: Option<u16>,
+    /// Blocks that each inside address may have at once [default: 4]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_blocks: Option<u16>,
+    /// With deterministic, the inside addresses among which the ports are divided; may be repeated
+    #[arg(long, value_name = "ADDRS")]
+    pub inside: Vec<AddrRange>,
     /// Keep even ports even and odd ones odd
     #[arg(long)]
     pub parity: bool,
@@ -71,6 +133,9 @@ impl Add {
             port_min: self.ports.map(|ports| ports.min),
             port_max: self.ports.map(|ports| ports.max),
             allocation: self.allocation,
+            block_size: self.block_size,
+            max_blocks: self.max_blocks,
+            inside: self.inside.into_iter().map(range).collect(),
             parity: self.parity,
             ..Attributes::default()
         }

@@ -6,12 +6,13 @@ use std::io::{self, Write};
 use std::time::SystemTime;
 
 use fastnat_netlink::Reason;
-use fastnat_netlink::generated::{Binding, Event, Flow, Group, Limit};
+use fastnat_netlink::generated::{Binding, Block, Event, Flow, Group, Limit};
 use serde::{Serialize, Serializer};
 
 use super::binding::{inside, outside};
 use super::flow::both_sides;
 use super::or_empty;
+use super::pool::block_ports;
 use crate::output::Text;
 
 /// Something that was learnt, and when.
@@ -57,6 +58,8 @@ pub enum Mark {
     ResyncBegin,
     /// A binding that lives.
     BindingListed(Binding),
+    /// A block of ports that somebody has.
+    BlockListed(Block),
     /// A flow that lives.
     FlowListed(Flow),
     /// The list is complete.
@@ -90,6 +93,7 @@ fn describe(event: &Event) -> String {
     match event {
         Event::Limit(event) => limit(event),
         Event::BindingCreated(event) | Event::BindingEnded(event) => binding(event),
+        Event::BlockCreated(event) | Event::BlockEnded(event) => block(event),
         Event::FlowCreated(event) | Event::FlowEnded(event) => flow(event),
     }
 }
@@ -104,6 +108,7 @@ fn say(mark: &Mark) -> (&'static str, String) {
         ),
         Mark::ResyncBegin => ("resync begins", String::new()),
         Mark::BindingListed(listed) => ("binding listed", binding(listed)),
+        Mark::BlockListed(listed) => ("block listed", block(listed)),
         Mark::FlowListed(listed) => ("flow listed", flow(listed)),
         Mark::ResyncEnd => ("resync ends", String::new()),
     }
@@ -134,6 +139,15 @@ fn binding(binding: &Binding) -> String {
         expires(binding.expires),
         node(binding.node),
     ])
+}
+
+fn block(block: &Block) -> String {
+    format!(
+        "{} of {} for {}",
+        block_ports(block),
+        or_empty(block.pool.as_ref()),
+        or_empty(block.inside_addr)
+    )
 }
 
 fn flow(flow: &Flow) -> String {

@@ -23,7 +23,7 @@ pub use event::{Line, Mark, What};
 pub use flow::{Flow, Flows, Flushed};
 pub use lro::{Aggregation, Lros};
 pub use policy::{Added, Loaded, Policies};
-pub use pool::Pools;
+pub use pool::{Blocks, Pools, Shares};
 pub use size::Size;
 pub use stats::Stats;
 pub use table::Tables;
