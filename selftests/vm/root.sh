@@ -17,6 +17,7 @@ PACKAGES=(
 	hostname util-linux bsdutils mount procps libc-bin netbase kmod jq
 	nftables iproute2 conntrack iputils-ping iputils-arping ethtool tcpdump traceroute socat netcat-openbsd iperf3 curl
 	python3 python3-yaml python3-jsonschema python3-scapy
+	stun-client stun-server
 )
 
 # What a gateway and its tests can need; the hundreds of hardware drivers are left out.
@@ -86,7 +87,7 @@ if [[ ! -d $root ]]; then
 		apt_setup
 		apt_lists_fresh || STEPS=2
 		apt_lists_fresh || step "package lists of Debian $SUITE: 10 MB (about 10 s)" apt_update
-		step "root of the test VM: 40 MB of packages (about 40 s)" build
+		step "root of the test VM: 41 MB of packages (about 40 s)" build
 	fi
 fi
 echo "$root"
