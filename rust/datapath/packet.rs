@@ -41,9 +41,9 @@ pub(super) fn translate(
     packet: &Packet<V4>,
     entry: &FlowEntry<V4>,
 ) -> Outcome {
-    entry.touch(time::now());
-    if packet.edge != Edge::None {
-        edge(hook, packet.edge, entry);
+    match packet.edge {
+        Edge::None => entry.touch(time::now()),
+        other => edge(hook, other, entry),
     }
     untrack(hook, skb, entry);
     rewrite(skb, packet, entry)
@@ -67,11 +67,16 @@ fn rewrite(skb: &mut Skb, packet: &Packet<V4>, entry: &FlowEntry<V4>) -> Outcome
 }
 
 /// A connection begins or ends, as far as this packet is to be believed: that decides about the
-/// time for which the flow may be idle, if its policy says so.
+/// time for which the flow may be idle, if its policy says so. A RST keeps no flow alive (RFC 7857,
+/// section 7), but for the first one that shortens that time, which has to begin then.
 #[cold]
 fn edge(hook: &Hook<'_>, edge: Edge, entry: &FlowEntry<V4>) {
     let flow = entry.flow();
-    if !flow.owner().expiry.tcp_fin || !flow.set_ending(edge == Edge::End) {
+    let by_edge = flow.owner().expiry.tcp_fin;
+    if edge != Edge::Reset || by_edge && !flow.is_ending() {
+        entry.touch(time::now());
+    }
+    if !by_edge || !flow.set_ending(edge != Edge::Begin) {
         return;
     }
     if let Some(shard) = hook.net.shard_of(flow) {

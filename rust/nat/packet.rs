@@ -170,8 +170,10 @@ impl<A: Words> Packet<A> {
 pub enum Edge {
     /// A TCP segment with SYN.
     Begin,
-    /// A TCP segment with FIN or RST.
+    /// A TCP segment with FIN.
     End,
+    /// A TCP segment with RST.
+    Reset,
     /// Anything else.
     None,
 }
@@ -183,6 +185,7 @@ impl Edge {
         match flags & (TCP_FIN | TCP_SYN | TCP_RST) {
             0 => Self::None,
             TCP_SYN => Self::Begin,
+            both if both & TCP_RST != 0 => Self::Reset,
             _ => Self::End,
         }
     }

@@ -254,9 +254,10 @@ fn flags_say_where_in_a_connection_a_segment_is() {
         assert_eq!(edge(others), Edge::None);
         assert_eq!(edge(others | SYN), Edge::Begin);
         assert_eq!(edge(others | FIN), Edge::End);
-        assert_eq!(edge(others | RST), Edge::End);
+        assert_eq!(edge(others | RST), Edge::Reset);
+        assert_eq!(edge(others | FIN | RST), Edge::Reset);
         assert_eq!(edge(others | SYN | FIN), Edge::End);
-        assert_eq!(edge(others | SYN | RST), Edge::End);
+        assert_eq!(edge(others | SYN | RST), Edge::Reset);
     }
     match read(&packet(UDP)) {
         Ok(Kind::Flow(packet)) => assert_eq!(packet.edge, Edge::None),
