@@ -14,6 +14,8 @@
 
 TESTS=(
 	the_defaults_are_those_of_the_rfcs
+	a_new_flow_has_them
+	after_a_fin_or_rst_it_has_the_transitory_one
 	a_policy_has_times_of_its_own
 	another_policy_keeps_those_of_the_settings
 	a_time_that_is_lowered_holds_at_once
@@ -42,6 +44,32 @@ between() {
 	if [[ ! $2 =~ ^[0-9]+$ ]] || (($2 < $3 || $2 > $4)); then
 		fail "$1: got '$2', want $3 to $4"
 	fi
+}
+
+a_new_flow_has_them() {
+	like "server saw" "$(ask udp "$client" 10.0.0.2:3990 192.0.2.2:53)" '^192\.0\.2\.1:'
+	works "ping" at "$client" ping -qc1 -W5 192.0.2.2
+	hold d tcp "$client" 10.0.0.2:3991 192.0.2.2:80
+	like "server saw" "$(say d)" '^192\.0\.2\.1:'
+	between "seconds left of UDP" "$(left 3990)" 280 300
+	between "seconds left of TCP" "$(left 3991)" 7420 7440
+	between "seconds left of ICMP" "$(fn --json flow list --proto icmp | jq '.[0].expires')" 40 60
+	works "flush" fn flow flush
+}
+
+after_a_fin_or_rst_it_has_the_transitory_one() {
+	local port end
+	configure policy add masquerade --out wan0 --tcp-fin --priority 5 --id 9
+	for end in close reset; do
+		port=$((${port:-3991} + 1))
+		hold d tcp "$client" "10.0.0.2:$port" 192.0.2.2:80
+		like "server saw" "$(say d)" '^192\.0\.2\.1:'
+		between "seconds left" "$(left "$port")" 7420 7440
+		is "$end" "$(agent "$end" d)" ok
+		comes_true "240 s at most after $end" 4 at_most 240 "$port"
+		between "seconds left after $end" "$(left "$port")" 220 240
+	done
+	configure policy del 9
 }
 
 a_policy_has_times_of_its_own() {
