@@ -395,8 +395,8 @@ def checksum(data):
     return ~total & 0xFFFF
 
 
-def ip_packet(src, dst, proto, body, ttl=64, flags=0):
-    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(body), 1, flags, ttl, proto, 0,
+def ip_packet(src, dst, proto, body, ttl=64, flags=0, ident=1):
+    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(body), ident, flags, ttl, proto, 0,
                        socket.inet_aton(src), socket.inet_aton(dst))
     return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + body
 
@@ -409,18 +409,38 @@ def raw(ns, src, dst, proto, body):
 
 
 def fragments(ns, src, dst, size, order):
-    """A datagram in fragments of 800 bytes: "reversed", "headless" (no first one) or "duplicated"."""
+    """A datagram in fragments of 800 bytes: "reversed", "headless" (no first one), "duplicated" or "overlapping"."""
     (saddr, sport), (daddr, dport) = endpoint(src), endpoint(dst)
     body = struct.pack("!HHHH", sport, dport, 8 + int(size), 0) + payload(int(size))
     parts = []
     for at in range(0, len(body), 800):
         more = 0x2000 if at + 800 < len(body) else 0
         parts.append(ip_packet(saddr, daddr, 17, body[at:at + 800], flags=more | at // 8))
-    parts = {"reversed": parts[::-1], "headless": parts[1:], "duplicated": parts + parts[:1]}[order]
+    across = ip_packet(saddr, daddr, 17, body[400:1200], flags=0x2000 | 400 // 8)
+    parts = {"reversed": parts[::-1], "headless": parts[1:], "duplicated": parts + parts[:1],
+             "overlapping": parts[:1] + [across] + parts[1:]}[order]
     with make(ns, socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as sock:
         for part in parts:
             sock.sendto(part, (daddr, 0))
     return "ok"
+
+
+def heads(ns, src, dst, count):
+    """First fragments of COUNT datagrams, whose others never come."""
+    (saddr, sport), (daddr, dport) = endpoint(src), endpoint(dst)
+    body = struct.pack("!HHHH", sport, dport, 4008, 0) + payload(1392)
+    with make(ns, socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as sock:
+        for ident in range(int(count)):
+            sock.sendto(ip_packet(saddr, daddr, 17, body, flags=0x2000, ident=ident), (daddr, 0))
+    return "ok"
+
+
+def segment(ns, src, dst, seq, flags):
+    """A TCP segment without data."""
+    (saddr, sport), (daddr, dport) = endpoint(src), endpoint(dst)
+    body = struct.pack("!HHIIBBHHH", sport, dport, int(seq), 0, 0x50, int(flags), 1024, 0, 0)
+    pseudo = socket.inet_aton(saddr) + socket.inet_aton(daddr) + struct.pack("!HH", 6, len(body))
+    return raw(ns, saddr, daddr, 6, (body[:16] + struct.pack("!H", checksum(pseudo + body)) + body[18:]).hex())
 
 
 def icmp_error(ns, src, dst, kind, code, rest, proto, quoted_src, quoted_dst, cut="28", broken="0"):
@@ -450,7 +470,7 @@ def mark(ns, iface):
 COMMANDS = {
     "sysctl": sysctl, "listening": listening, "serve": serve, "heard": heard_by, "ask": ask, "open": open_, "say": say, "tell": tell,
     "hear": hear, "close": close, "close-all": close_all, "flood": flood, "segments": segments, "pour": pour,
-    "calm": calm, "raw": raw, "fragments": fragments, "icmp-error": icmp_error,
+    "calm": calm, "raw": raw, "segment": segment, "fragments": fragments, "heads": heads, "icmp-error": icmp_error,
     "mark": mark, "burst": burst, "volley": volley, "stream": stream, "streamed": streamed, "set": set_, "reset": reset,
     "received": received, "snmp": snmp,
 }

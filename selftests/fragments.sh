@@ -18,6 +18,9 @@ TESTS=(
 	from_outside_to_an_inside_service
 	fragments_in_reverse_order
 	duplicated_fragments
+	overlapping_fragments_are_dropped
+	they_are_cut_smaller_for_a_narrow_link
+	they_leave_no_larger_than_they_came
 	a_datagram_without_its_head_does_not_leak
 	nothing_left_with_an_inside_address
 )
@@ -52,6 +55,36 @@ duplicated_fragments() {
 	is "sent" "$(agent fragments "$client" 10.0.0.2:4501 192.0.2.2:53 3000 duplicated)" ok
 	comes_true "arrival" 5 server_heard '^192\.0\.2\.1:'
 }
+
+overlapping_fragments_are_dropped() {
+	local seen
+	heard udp "$server" 53 >/dev/null
+	is "sent" "$(agent fragments "$client" 10.0.0.2:4503 192.0.2.2:53 3000 overlapping)" ok
+	seen=$(ask udp "$client" - 192.0.2.2:53)
+	like "another datagram" "$seen" '^192\.0\.2\.1:'
+	is "what the server heard" "$(heard udp "$server" 53)" "$seen"
+}
+
+# longest ORDER: the longest packet of a datagram that came in fragments of 800 octets of data.
+longest() {
+	capture cut "$server" eth0 'src host 192.0.2.1 and ip proto 17'
+	heard udp "$server" 53 >/dev/null
+	agent fragments "$client" 10.0.0.2:4504 192.0.2.2:53 5000 "$1" >/dev/null
+	wait_for 5 server_heard '^192\.0\.2\.1:' || echo lost
+	captured cut | grep -oE 'length [0-9]+\)' | grep -oE '[0-9]+' | sort -n | tail -n1
+}
+
+they_are_cut_smaller_for_a_narrow_link() {
+	local order
+	width "$gw" wan0 600
+	for order in duplicated reversed; do
+		is "longest, $order" "$(longest "$order")" 596
+	done
+	width "$gw" wan0 1500
+}
+
+# Some link on the way was narrow, and may be so again.
+they_leave_no_larger_than_they_came() { is "longest" "$(longest reversed)" 820; }
 
 a_datagram_without_its_head_does_not_leak() {
 	is "sent" "$(agent fragments "$client" 10.0.0.2:4502 192.0.2.2:53 3000 headless)" ok
