@@ -8,7 +8,12 @@
 #   pool PORTS RANGE…   with these outside addresses and ports (- for all), instead of the gateway's
 #   limit N, rate N     mappings of each inside host, at once and new ones in a second
 #   exempt ADDR         what goes there is not translated
+#   sessions N          that each inside host may have, whatever its mappings
+#   closing S           connections that end expire after S seconds
 #   size N              of the table
+#   mappings            inside and outside endpoint of each, a line each
+#   made                how many there have been
+#   watch FILE          its log of mappings goes there from now on, as it is by default
 #   options REQUIREMENT the options by which it can meet what it does not meet without
 #
 # What a driver does not have, its NAT cannot do.
@@ -33,12 +38,14 @@ fastnat_policy() {
 fastnat_down() {
 	unconfigure
 	[[ ! $FASTNAT_SIZE ]] || configure config set --max-flows "$FASTNAT_SIZE"
-	FASTNAT_SIZE=''
+	[[ ! $FASTNAT_CLOSING ]] || configure config set --timeout-tcp-transitory 240
+	FASTNAT_SIZE='' FASTNAT_CLOSING=''
 }
 
 fastnat_left() { fn --json flow list --proto "$1" | jq 'map(.expires) | min // empty'; }
 fastnat_timeout() { fastnat_policy "--timeout-$1" "$2"; }
 fastnat_limit() { fastnat_policy --subscriber-bindings "$1"; }
+fastnat_sessions() { fastnat_policy --subscriber-flows "$1"; }
 fastnat_rate() { fastnat_policy --subscriber-rate "$1"; }
 fastnat_exempt() { configure policy add no-snat --dst "$1" --priority 1; }
 
@@ -52,7 +59,22 @@ fastnat_pool() {
 	fastnat_policy
 }
 
-FASTNAT_SIZE=''
+fastnat_closing() {
+	FASTNAT_CLOSING=yes
+	configure config set --timeout-tcp-transitory "$1"
+	fastnat_policy --tcp-fin
+}
+
+fastnat_mappings() {
+	fn --json binding list | jq -r '.[] | "\(."inside-addr"):\(."inside-port") \(."outside-addr"):\(."outside-port")"'
+}
+fastnat_made() { counter bindings-created; }
+fastnat_watch() {
+	"$FASTNAT" --netns "$gw" monitor >"$1" 2>&1 &
+	JOBS+=($!)
+}
+
+FASTNAT_SIZE='' FASTNAT_CLOSING=''
 fastnat_size() {
 	FASTNAT_SIZE=$(fn --json config show | jq '."max-flows"')
 	configure config set --max-flows "$1"

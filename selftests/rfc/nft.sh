@@ -8,7 +8,7 @@ nft_rules() { works "nft" at "$gw" nft -f - <<<"$1"; }
 
 nft_nat() {
 	nft_rules "table ip nat {
-		chain post { type nat hook postrouting priority srcnat; oifname wan0 $*; }
+		chain post { type nat hook postrouting priority srcnat; oifname wan0 counter $*; }
 		chain forward { type filter hook forward priority filter; }
 	}"
 }
@@ -39,9 +39,33 @@ nft_set() { # gw|all NAME VALUE
 
 nft_left() { at "$gw" conntrack -L -p "$1" 2>/dev/null | awk '{ print $3 }' | sort -n | head -n1; }
 
+# Of all states that a test gets connections to.
 nft_timeout() {
+	local state
+	if [[ $1 == tcp ]]; then
+		for state in established close; do
+			nft_set gw "nf_conntrack_tcp_timeout_$state" "$2"
+		done
+		return
+	fi
 	nft_set gw "nf_conntrack_$1_timeout" "$2"
 	[[ $1 != udp ]] || nft_set gw nf_conntrack_udp_timeout_stream "$2"
+}
+
+nft_closing() {
+	local state
+	for state in fin_wait close_wait last_ack time_wait; do
+		nft_set gw "nf_conntrack_tcp_timeout_$state" "$1"
+	done
+}
+
+nft_mappings() {
+	at "$gw" conntrack -L 2>/dev/null | sed -nE 's/.* src=(\S+) dst=\S+ sport=(\S+) .* dst=(\S+) sport=\S+ dport=(\S+) .*/\1:\2 \3:\4/p'
+}
+nft_made() { at "$gw" nft list chain ip nat post | sed -nE 's/.*counter packets ([0-9]+).*/\1/p'; }
+nft_watch() {
+	nsenter --net="/run/netns/$gw" conntrack -E -e NEW,DESTROY >"$1" 2>&1 &
+	JOBS+=($!)
 }
 
 nft_pool() {
@@ -65,6 +89,8 @@ nft_limit() {
 		chain forward { iifname != wan0 ct state new add @hosts { ip saddr ct count over $1 } reject with icmp admin-prohibited; }
 	}"
 }
+
+nft_sessions() { nft_limit "$1"; }
 
 nft_rate() {
 	nft_rules "table ip nat {

@@ -71,6 +71,20 @@ class Notes:
         return self.used.index(self.texts[key]) + 1
 
 
+OF_ALL = ("rfc6888_1", ("4787", "5382", "5508"))
+
+
+def follow(tests, results, notes):
+    """RFC 6888 REQ-1 has no test: it follows from those of other RFCs."""
+    test, rfcs = OF_ALL
+    of = [(row[0], row[1]) for row in tests if row[1].split()[1] in rfcs]
+    for nat in NATS:
+        verdicts = {number: results.get((nat, name)) for name, number in of}
+        lacking = [number for number, verdict in verdicts.items() if not (verdict or "").startswith("met")]
+        results[nat, test] = "not met" if lacking else "met"
+        notes.texts[nat, test] = "Of these are not met: " + "; ".join(lacking) + "."
+
+
 def cell(verdict, nat, test, notes):
     if verdict is None:
         return "–"
@@ -105,6 +119,7 @@ def summary(results):
 def page():
     results, notes, parts = read_results(), Notes(), [HEAD]
     tests = rows("requirements")
+    follow(tests, results, notes)
     parts.append(summary(results) + "\n")
     for rfc in dict.fromkeys(number.split()[1].strip(",") for _, number, *_ in tests):
         chosen = [row for row in tests if row[1].split()[1].strip(",") == rfc]

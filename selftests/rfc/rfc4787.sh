@@ -170,3 +170,87 @@ rfc4787_14() {
 		comes_true "$order" 3 server_heard
 	done
 }
+
+# The same addresses on both sides: inside, a host with the server's address, in a routing domain of its own,
+# that takes the server's other addresses for its neighbours. The gateway answers for them.
+overlap() {
+	[[ ! $twin ]] || return 0
+	modprobe vrf
+	setup_ns twin
+	cable "$twin" eth0 "$S1/24" "$gw" lan2 -
+	apply
+	works "routes" ip -n "$gw" -batch - <<-END
+		link add inside type vrf table 10
+		link set inside up
+		link set lan2 master inside
+		route add $S1 dev lan2 table 10
+		route add default via 192.0.2.254 dev wan0 table 10
+		rule add iif wan0 to 198.51.100.0/24 lookup 10
+	END
+	is "settings" "$(agent sysctl "$gw" net.ipv4.conf.lan2.proxy_arp=1 net.ipv4.neigh.lan2.proxy_delay=0)" ok
+}
+
+rfc4787_7() {
+	overlap
+	fresh
+	like "an inside host, with the address of a server" "$(ask udp "$twin" "$S1:$PORT" "$S2:53")" "$OUTSIDE"
+	like "another one, asking that server" "$(ask udp "$client" "$A:$PORT" "$S1:53")" "$OUTSIDE"
+	like "both at once" "$(ask udp "$twin" "$S1:$PORT" "$S3:53")" "$OUTSIDE"
+	like "in fragments" "$(ask udp "$twin" - "$S2:53" 5000)" "$OUTSIDE"
+	like "TCP" "$(ask tcp "$twin" - "$S2:80")" "$OUTSIDE"
+	is "an echo" "$(query "$twin" "$S2" 8 782)" "0 782"
+}
+
+# A message as helpers for SIP would change it: the inside endpoint is in the request, the header and the session.
+sip() {
+	local body
+	body="v=0\r\no=alice 1 1 IN IP4 $A\r\ns=-\r\nc=IN IP4 $A\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0\r\n"
+	printf 'INVITE sip:bob@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s:5060;branch=z9hG4bK1\r\n' "$S1" "$A"
+	printf 'From: <sip:alice@%s>;tag=1\r\nTo: <sip:bob@%s>\r\nCall-ID: 1@%s\r\nCSeq: 1 INVITE\r\n' "$A" "$S1" "$A"
+	# shellcheck disable=SC2059 # its line ends
+	printf "Contact: <sip:alice@$A:5060>\r\nContent-Type: application/sdp\r\nContent-Length: ${#body}\r\n\r\n$body"
+}
+
+# unchanged CMD PROTO PORT: what CMD prints arrives as it is.
+unchanged() {
+	local receiver
+	"$1" >"$TMP/sent"
+	at_least "octets sent" "$(wc -c <"$TMP/sent")" 40
+	: >"$TMP/received"
+	if [[ $2 == udp ]]; then
+		at "$server" timeout $((6 * SLOW)) socat -u "UDP4-RECVFROM:$3" "OPEN:$TMP/received" &
+		receiver=$!
+		comes_true "the server listens" 5 bound udp "$3"
+	else
+		at "$server" timeout $((6 * SLOW)) socat -u "TCP4-LISTEN:$3,reuseaddr" "OPEN:$TMP/received" &
+		receiver=$!
+		comes_true "the server listens" 5 bound tcp "$3"
+	fi
+	at "$client" socat -u "OPEN:$TMP/sent" "${2^^}4:$S1:$3,bind=$A:$3,reuseaddr"
+	wait "$receiver"
+	cmp "$TMP/sent" "$TMP/received" >"$TMP/differs" 2>&1 || fail "$1 over $2: $(<"$TMP/differs")"
+}
+
+bound() { at "$server" ss -Hln "--$1" "sport = :$2" | grep -q .; }
+
+rfc4787_10() { unchanged sip udp 5060; }
+
+# Octets that the gateway has in fragments.
+fragment_memory() { at "$gw" sed -n 's/^FRAG:.* memory //p' /proc/net/sockstat; }
+
+# More heads of datagrams than the memory for them holds; once they have timed out, whole ones pass again.
+rfc4787_14a() {
+	local limit held
+	is "settings" "$(agent sysctl "$gw" net.ipv4.ipfrag_time=2)" ok
+	limit=$(at "$gw" sysctl -n net.ipv4.ipfrag_high_thresh)
+	fresh
+	is "flood" "$(agent heads "$client" "$A:$PORT" "$S1:53" 8000)" ok
+	held=$(fragment_memory)
+	is "settings" "$(agent sysctl "$gw" net.ipv4.ipfrag_time=30)" ok
+	at_least "octets held" "$held" 100000
+	# The last one to be let in may reach over the limit.
+	((held <= limit + 4096)) || fail "octets held: got $held, want at most $limit"
+	comes_true "whole datagrams pass again" 10 whole
+}
+
+whole() { [[ $(T=1 ask udp "$client" - "$S1:53" 5000) =~ $OUTSIDE ]]; }

@@ -7,22 +7,39 @@ rfc5382_1() {
 	is "towards another server" "$third" "$second"
 }
 
-caught() { tcpdump -Z root -nnr "$1" tcp 2>/dev/null | grep -q .; }
+# syns FLAGS: segments with just these flags in the capture "open", a line each with source and destination.
+syns() { tcpdump -Z root -nnr "$OPEN" "tcp[tcpflags] == ($1)" 2>/dev/null | sed -n 's/.* IP \(.*\) > \(.*\): Flags.*/\1 \2/p'; }
 
-# The server does not hear SYNs, so the client's has left the NAT when the server begins.
+syn_of() { syns tcp-syn | grep "^$1 "; }
+
+# What is on the way to the server is held up until the server's SYN has left: both meet on the way, and neither
+# end listens.
 rfc5382_2() {
-	local seen answer
+	local seen side server_end=${S1}.5555 dialler
+	modprobe sch_plug
+	# Both know their neighbours.
+	like "seen outside" "$(ask udp "$client" - "$S1:53")" "$OUTSIDE"
 	fresh
-	at "$server" nft "add table ip deaf; add chain ip deaf in { type filter hook input priority 0; };
-		add rule ip deaf in tcp dport 5555 tcp flags & (syn | ack) == syn drop"
-	capture syn "$server" eth0 'tcp dst port 5555'
-	spawn "$client" socat "TCP4:$S1:5555,bind=$A:$PORT,reuseaddr,connect-timeout=8" EXEC:cat
-	comes_true "a SYN comes out" 5 caught "$CAPTURE_FILE"
-	seen=$(captured syn | grep -oE '[0-9.]+ > ' | head -n1)
-	seen=${seen% > }
-	answer=$(echo hello | at "$server" timeout 6 socat -t2 - "TCP4:${seen%.*}:${seen##*.},bind=$S1:5555,reuseaddr,connect-timeout=4" 2>&1)
-	at "$server" nft delete table ip deaf
-	is "what comes back" "$answer" hello
+	capture open "$outer" eth0 'tcp port 5555'
+	OPEN=$CAPTURE_FILE
+	works "plug" at "$outer" tc qdisc add dev eth1 root plug limit 1000000
+	spawn "$client" socat "TCP4:$S1:5555,bind=$A:$PORT,reuseaddr,connect-timeout=60" EXEC:cat
+	comes_true "a SYN comes out" 10 syn_of '.*'
+	seen=$(syn_of '.*')
+	seen=${seen%% *}
+	echo hello | at "$server" timeout $((20 * SLOW)) socat -t4 - \
+		"TCP4:${seen%.*}:${seen##*.},bind=$S1:5555,reuseaddr,connect-timeout=15" >"$TMP/dialled" 2>&1 &
+	dialler=$!
+	comes_true "the server's SYN" 10 syn_of "$server_end"
+	works "unplug" at "$outer" tc qdisc change dev eth1 root plug release_indefinite
+	wait "$dialler"
+	at "$outer" tc qdisc del dev eth1 root
+	is "what comes back" "$(<"$TMP/dialled")" hello
+	captured open >/dev/null
+	for side in "$seen $server_end" "$server_end $seen"; do
+		at_least "SYN $side" "$(syns tcp-syn | grep -cxF "$side")" 1
+		at_least "answer to a SYN $side" "$(syns 'tcp-syn|tcp-ack' | grep -cxF "$side")" 1
+	done
 }
 
 # A mapping with a connection, and a listener at its inside endpoint.
@@ -57,6 +74,9 @@ rfc5382_5() {
 	translated seen say a
 	at_least "seconds that an open one lives" "$(nat left tcp)" 7430
 }
+
+ftp() { printf 'PORT 10,0,0,2,156,64\r\nEPRT |1|%s|40000|\r\n' "$A"; }
+rfc5382_6() { unchanged ftp tcp 21; }
 
 rfc5382_7() {
 	in_conflict tcp

@@ -37,6 +37,19 @@ rfc6888_4c() {
 	like "another host" "$(ask udp "$client2" "$B:$PORT" "$S1:53")" "$OUTSIDE"
 }
 
+# One mapping, that talks to many.
+rfc6888_5() {
+	local to got=0
+	nat sessions 2
+	fresh
+	hold a udp "$client" "$A:$PORT"
+	for to in "$S1:53" "$S1:54" "$S2:53" "$S3:53"; do
+		[[ ! $(T=0.4 say a "$to") =~ $OUTSIDE ]] || got=$((got + 1))
+	done
+	is "sessions of four" "$got" 2
+	like "another host" "$(ask udp "$client2" "$B:$PORT" "$S1:53")" "$OUTSIDE"
+}
+
 # Looked at on the way, since nobody knows the way back.
 rfc6888_6() {
 	nat exempt "$S2"
@@ -67,6 +80,59 @@ rfc6888_9() {
 	answer=$(printf '\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\377\377\12\0\0\2' |
 		at "$client" socat -t1 - UDP4:10.0.9.1:5351 2>/dev/null | wc -c)
 	at_least "octets of an answer" "$answer" 24
+}
+
+# told WHAT: a new mapping is made; has the log of those that were made told so?
+told() {
+	fresh
+	like "seen outside" "$(ask udp "$client" "$A:$PORT" "$S1:53")" "$OUTSIDE"
+	wait_for 1 grep -q "\b$PORT\b" "$1"
+}
+
+# watched: the NAT's log of mappings is in the file $LOG.
+watched() {
+	LOG=$TMP/log-$((++LOGS))
+	nat watch "$LOG"
+	comes_true "mappings are told" 10 told "$LOG"
+}
+LOG='' LOGS=0
+
+# While it works: what there is, how much it does, what happens; and settings that change.
+rfc6888_10() {
+	local seen before left
+	fresh
+	before=$(nat made)
+	hold a udp "$client" "$A:$PORT"
+	translated seen say a "$S1:53"
+	is "the mapping, as it is listed" "$(nat mappings | grep "^$A:$PORT ")" "$A:$PORT $seen"
+	is "mappings made since" $(($(nat made) - before)) 1
+	watched
+	nat timeout udp 77
+	like "another mapping" "$(ask udp "$client2" "$B:$PORT" "$S1:53")" "$OUTSIDE"
+	left=$(nat left udp)
+	((${left:-999} <= 77)) || fail "the time that was set: got $left, want at most 77"
+}
+
+# With the log of mappings on as it is by default, and in the kernel's own.
+rfc6888_12() {
+	local kernel
+	kernel=$(dmesg | wc -l)
+	watched
+	unlike "the log" "$(<"$LOG")" '198\.51\.100\.2'
+	unlike "the kernel's log" "$(dmesg | tail -n "+$((kernel + 1))")" '198\.51\.100\.2'
+}
+
+# Four ports: as many inside endpoints, each with as many sessions as there are servers.
+rfc6888_13() {
+	local i to
+	nat pool 31000-31003 203.0.113.6
+	fresh
+	for i in 16 17 18 19; do
+		hold "p$i" udp "$client" "10.0.0.$i:$PORT"
+		for to in "$S1:53" "$S1:54" "$S2:53" "$S3:53"; do
+			like "10.0.0.$i, seen by $to" "$(say "p$i" "$to")" "^203\\.0\\.113\\.6:3100[0-3]$"
+		done
+	done
 }
 
 # Fifty mappings, then more than fit: do the fifty still lead in?
