@@ -62,7 +62,8 @@ a_host_stays_in_its_block() {
 		fresh "$client"
 		is "block $i" "$(block 64 1024)" "$first"
 	done
-	is "by TCP" "$(SEEN=$(ask tcp "$client" 10.0.0.2:4100 192.0.2.2:80) && block 64 1024)" "$first"
+	SEEN=$(ask tcp "$client" 10.0.0.2:4100 192.0.2.2:80)
+	is "by TCP" "$(block 64 1024)" "$first"
 	works "ping" at "$client" ping -qc1 -W5 192.0.2.2
 	is "listed" "$(fn --json pool blocks | jq -c '.[] | [.pool, ."inside-addr", ."outside-addr", ."port-min", ."port-max", .bindings]')" \
 		"[\"cgn\",\"10.0.0.2\",\"203.0.113.5\",$((1024 + first * 64)),$((1087 + first * 64)),10]"
@@ -71,7 +72,7 @@ a_host_stays_in_its_block() {
 it_gets_another_when_that_is_full() {
 	local i seen=()
 	blocks --block-size 4 --ports 2000-2099
-	for i in 1 2 3 4 5 6; do
+	for _ in 1 2 3 4 5 6; do
 		fresh "$client"
 		seen+=("$(block 4 2000)")
 	done
@@ -126,7 +127,7 @@ one_record_for_each() {
 	"$FASTNAT" --netns "$gw" --json monitor --blocks --timeout 60s >"$TMP/events" &
 	monitor=$!
 	comes_true "listening" 10 heard_are listening 1
-	for i in 1 2 3 4 5; do
+	for _ in 1 2 3 4 5; do
 		fresh "$client"
 	done
 	comes_true "two blocks" 10 heard_are block-created 2
@@ -138,7 +139,8 @@ an_idle_block_is_taken_back() {
 	configure config set --port-rest 2
 	configure flow flush
 	comes_true "both are" 15 heard_are block-ended 2
-	kill "$monitor" && wait "$monitor" || :
+	kill "$monitor"
+	wait "$monitor"
 	is "given" "$(given)" ""
 }
 
@@ -176,7 +178,7 @@ by_request_its_own() {
 # deterministic: 10.0.0.0 to 10.0.1.255 share four addresses.
 deterministic() {
 	unconfigure
-	configure pool add det --range 203.0.113.5-203.0.113.8 --allocation deterministic --inside 10.0.0.0/23 "$@"
+	configure pool add det --range 203.0.113.5-203.0.113.8 --allocation deterministic --inside 10.0.0.0/23
 	configure policy add snat --pool det --out wan0 --id 7
 	NEXT=4000
 }
@@ -187,7 +189,7 @@ deterministic_as_it_is_computed() {
 	local i own
 	deterministic
 	own=$(map 10.0.0.2)
-	for i in 1 2 3 4; do
+	for _ in 1 2 3 4; do
 		fresh "$client"
 		is "address" "${SEEN%:*}" "$(jq -r '."outside-addr"' <<<"$own")"
 		at_least "port" "${SEEN#*:}" "$(jq '."port-min"' <<<"$own")"

@@ -6,6 +6,10 @@
 #   left PROTO          seconds until the mapping that expires first does; nothing if there is none
 #   timeout PROTO S     mappings expire after S seconds
 #   pool PORTS RANGE…   with these outside addresses and ports (- for all), instead of the gateway's
+#   blocks N ADDR…      with ports in blocks of N for each inside host
+#   records FILE        what has to be kept to know who had a port, from now on
+#   deterministic INSIDE ADDR…  with ports that follow from the inside address
+#   owns ADDR, owner ADDR:PORT  then: its outside address, first and last port; who has it
 #   limit N, rate N     mappings of each inside host, at once and new ones in a second
 #   exempt ADDR         what goes there is not translated
 #   sessions N          that each inside host may have, whatever its mappings
@@ -73,6 +77,32 @@ fastnat_watch() {
 	"$FASTNAT" --netns "$gw" monitor >"$1" 2>&1 &
 	JOBS+=($!)
 }
+
+# fastnat_own ALLOCATION ADDR…: a pool of ports that inside hosts have for themselves.
+fastnat_own() {
+	local range
+	FASTNAT_ACTION=(snat --pool out) FASTNAT_POOL=(--allocation "$1")
+	for range in "${@:2}"; do
+		FASTNAT_POOL+=(--range "$range")
+	done
+}
+
+fastnat_blocks() {
+	fastnat_own block "${@:2}"
+	FASTNAT_POOL+=(--block-size "$1")
+	fastnat_policy
+}
+fastnat_records() {
+	"$FASTNAT" --netns "$gw" monitor --blocks >"$1" 2>&1 &
+	JOBS+=($!)
+}
+fastnat_deterministic() {
+	fastnat_own deterministic "${@:2}"
+	FASTNAT_POOL+=(--inside "$1")
+	fastnat_policy
+}
+fastnat_owns() { fn --json pool map "$1" --name out | jq -r '"\(."outside-addr") \(."port-min") \(."port-max")"'; }
+fastnat_owner() { fn --json pool map "$1" --name out | jq -r '."inside-addr"'; }
 
 FASTNAT_SIZE='' FASTNAT_CLOSING=''
 fastnat_size() {

@@ -9,6 +9,7 @@ PORT=4000
 
 # nat WHAT WORDS…: of the NAT under test.
 nat() { "${DRIVER}_$1" "${@:2}"; }
+can() { declare -F "${DRIVER}_$1" >/dev/null; }
 
 # Unlike lib.sh's, this is a finding and no mistake of the NAT's, and the first is enough.
 fail() {

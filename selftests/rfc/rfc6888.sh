@@ -122,6 +122,32 @@ rfc6888_12() {
 	unlike "the kernel's log" "$(dmesg | tail -n "+$((kernel + 1))")" '198\.51\.100\.2'
 }
 
+# Forty mappings of two hosts, where ports come in blocks, and the log is of blocks.
+rfc6888_14() {
+	local i
+	can blocks || { fail "no ports in blocks"; return; }
+	nat blocks 64 203.0.113.5
+	LOG=$TMP/log-$((++LOGS))
+	nat records "$LOG"
+	comes_true "a log" 8 recorded
+	for i in {1..20}; do
+		fresh
+		ask udp "$client" "$A:$PORT" "$S1:53" >/dev/null
+		ask udp "$client2" "$B:$PORT" "$S1:53" >/dev/null
+	done
+	comes_true "a record of each host" 8 recorded 10.0.0.2 10.0.1.2
+	at_least "records, and 10 are enough" 10 "$(grep -c 203.0.113.5 "$LOG")"
+}
+
+# recorded WORD…: are they in the log?
+recorded() {
+	local word
+	[[ -s $LOG ]] || return
+	for word; do
+		grep -q "$word" "$LOG" || return
+	done
+}
+
 # Four ports: as many inside endpoints, each with as many sessions as there are servers.
 rfc6888_13() {
 	local i to
