@@ -104,7 +104,7 @@ an_exhausted_pool_is_announced_with_its_counter() {
 	configure policy add snat --pool tiny --dst 192.0.2.3 --out wan0 --priority 5
 	is "answered" "$(agent flood 5 p "$client" 10.0.0.2:4200 192.0.2.3:53 3)" 2
 	comes_true "the event" 4 heard_of limits '.event == "limit"'
-	is "event" "$(jq -c 'select(.event == "limit") | [.seq, .reason, .count]' "$TMP/limits")" '[1,"drop-ports",1]'
+	is "event" "$(jq -c 'select(.event == "limit") | [.seq, .reason, .count, ."inside-addr"]' "$TMP/limits")" '[1,"drop-ports",1,"10.0.0.2"]'
 	is "counter" "$(counter drop-ports)" 1
 }
 

@@ -21,6 +21,7 @@ TESTS=(
 	a_host_has_so_many_flows
 	tcp_and_udp_count_together
 	a_host_makes_bindings_so_fast
+	refusals_are_told_with_the_host
 	without_a_limit_there_is_none
 	they_are_listed_and_refused_elsewhere
 	nothing_stays
@@ -119,6 +120,26 @@ for line in sys.stdin:
 }
 
 at_once() { [[ $(try 6100) == 203.0.113.5:* ]]; }
+
+# Each reason by another host, so that it cannot be the name of the last.
+refusals_are_told_with_the_host() {
+	"$FASTNAT" --netns "$gw" --json monitor --limits >"$TMP/limits" &
+	JOBS+=($!)
+	comes_true "somebody listens" 5 grep -q '"listening"' "$TMP/limits"
+	policy --subscriber-bindings 1
+	answered "$(try 4040)"
+	is "a second binding" "$(try 4041)" timeout
+	policy --subscriber-flows 1
+	answered "$(ask udp "$client2" 10.0.1.2:4042 192.0.2.2:53)"
+	is "a second flow" "$(silent ask udp "$client2" 10.0.1.2:4042 192.0.2.3:53)" timeout
+	policy --subscriber-rate 1
+	agent flood 0.5 r "$client" 10.0.0.2:4050 192.0.2.2:53 5 >/dev/null
+	comes_true "three events" 5 told_of_all
+	is "who" "$(jq -c 'select(.reason) | [.reason, ."inside-addr"]' "$TMP/limits" | sort | xargs)" \
+		"[drop-subscriber-bindings,10.0.0.2] [drop-subscriber-flows,10.0.1.2] [drop-subscriber-rate,10.0.0.2]"
+}
+
+told_of_all() { (($(grep -c '"reason"' "$TMP/limits") >= 3)); }
 
 without_a_limit_there_is_none() {
 	local port

@@ -90,7 +90,7 @@ fn by_policy(
     let source = match hairpin::begin(hook, skb, packet, rules, &to) {
         Ok(Some(_)) => Source::Ahead,
         Ok(None) => Source::Open,
-        Err(reason) => return Outcome::Drop(reason),
+        Err(reason) => return Outcome::Refuse(reason),
     };
     let new = Inbound {
         inside: to.inside,
@@ -139,7 +139,7 @@ fn by_binding(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>, rules: &Snaps
             }
             return step::replace(skb, packet, Half::Dst, to.inside);
         }
-        Err(reason) => return Outcome::Drop(reason),
+        Err(reason) => return Outcome::Refuse(reason),
     };
     let new = Inbound {
         inside: to.inside,
@@ -182,8 +182,10 @@ struct Inbound<'a> {
 }
 
 fn begin(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>, new: Inbound<'_>) -> Outcome {
+    let from_inside = matches!(new.source, Source::Ahead);
     match add(hook, packet, new) {
         Ok(flow) => step::translate(hook, skb, packet, flow),
+        Err(reason) if from_inside => Outcome::Refuse(reason),
         Err(reason) => Outcome::Drop(reason),
     }
 }

@@ -17,6 +17,7 @@ mod lro;
 mod offload;
 mod outbound;
 mod packet;
+mod refused;
 mod subject;
 
 use crate::nat::addr::V4;
@@ -47,17 +48,24 @@ enum Outcome {
     Pass(Counter),
     /// It ends here, counted.
     Drop(Counter),
+    /// It ends here, counted, and came from inside: its sender could not be given what it needs.
+    Refuse(Counter),
 }
 
-impl Net {
-    fn finish(&self, outcome: Outcome) -> Verdict<'_> {
+impl<'a> Hook<'a> {
+    fn finish(&self, skb: &mut Skb, outcome: Outcome) -> Verdict<'a> {
         match outcome {
-            Outcome::Translated => self.count(Counter::Translated),
+            Outcome::Translated => self.net.count(Counter::Translated),
             Outcome::Elsewhere => (),
-            Outcome::Pass(reason) => self.count(reason),
+            Outcome::Pass(reason) => self.net.count(reason),
             Outcome::Drop(reason) => {
-                self.count(reason);
-                self.events.refused(reason);
+                self.net.count(reason);
+                self.net.events.refused(reason, None);
+                return Verdict::Drop;
+            }
+            Outcome::Refuse(reason) => {
+                self.net.count(reason);
+                refused::tell(self, skb, reason);
                 return Verdict::Drop;
             }
         }
@@ -103,7 +111,10 @@ impl Handler for Net {
             rcu,
         };
         match Plain::parse(skb.linear()) {
-            Some(plain) => self.finish(outbound::packet(hook, skb, &plain.packet())),
+            Some(plain) => {
+                let outcome = outbound::packet(hook, skb, &plain.packet());
+                hook.finish(skb, outcome)
+            }
             None => postrouting(hook, skb),
         }
     }
@@ -149,13 +160,13 @@ fn prerouting_plain<'a>(
         return verdict;
     }
     let outcome = inbound::packet(hook, skb, &plain.packet(), entry.or(late));
-    hook.net.finish(outcome)
+    hook.finish(skb, outcome)
 }
 
 /// Packets that are not plain.
 #[inline(never)]
 fn prerouting<'a>(hook: &Hook<'a>, skb: &mut Skb) -> Verdict<'a> {
-    hook.net.finish(match packet::parse(skb) {
+    let outcome = match packet::parse(skb) {
         Ok((_, Kind::Flow(packet))) => {
             let entry = hook.net.flow(&packet.tuple, hook.rcu);
             inbound::packet(hook, skb, &packet, entry)
@@ -164,17 +175,19 @@ fn prerouting<'a>(hook: &Hook<'a>, skb: &mut Skb) -> Verdict<'a> {
         Ok((ip, Kind::Other(kind))) => inbound::untranslatable(hook, skb, ip, kind.into()),
         Err(Some(ip)) => inbound::untranslatable(hook, skb, ip, Counter::DropMalformed),
         Err(None) => Outcome::Elsewhere,
-    })
+    };
+    hook.finish(skb, outcome)
 }
 
 /// Packets that are not plain.
 #[inline(never)]
 fn postrouting<'a>(hook: &Hook<'a>, skb: &mut Skb) -> Verdict<'a> {
-    hook.net.finish(match packet::parse(skb) {
+    let outcome = match packet::parse(skb) {
         Ok((_, Kind::Flow(packet))) => outbound::packet(hook, skb, &packet),
         Ok((_, Kind::Error(error))) => icmp::outbound(hook, skb, &error),
         Ok((ip, Kind::Other(kind))) => outbound::untranslatable(hook, skb, ip, kind.into()),
         Err(Some(ip)) => outbound::untranslatable(hook, skb, ip, Counter::DropMalformed),
         Err(None) => Outcome::Drop(Counter::DropMalformed),
-    })
+    };
+    hook.finish(skb, outcome)
 }

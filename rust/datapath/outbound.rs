@@ -220,7 +220,7 @@ fn is_from_outside_address(hook: &Hook<'_>, src: V4) -> bool {
 fn refuse(hook: &Hook<'_>, src: V4, reason: Counter) -> Outcome {
     match is_from_outside_address(hook, src) {
         true => Outcome::Pass(Counter::PassLocal),
-        false => Outcome::Drop(reason),
+        false => Outcome::Refuse(reason),
     }
 }
 

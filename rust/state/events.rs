@@ -24,7 +24,7 @@ use kernel::prelude::*;
 use kernel::sync::Arc;
 
 /// Why new flows are refused that operators should know of.
-const LIMITS: [Counter; 7] = [
+const LIMITS: [Counter; 10] = [
     Counter::DropBlocks,
     Counter::DropPorts,
     Counter::DropAddress,
@@ -32,6 +32,9 @@ const LIMITS: [Counter; 7] = [
     Counter::DropMaxBindings,
     Counter::DropMemory,
     Counter::DropChain,
+    Counter::DropSubscriberBindings,
+    Counter::DropSubscriberFlows,
+    Counter::DropSubscriberRate,
 ];
 
 /// The events of a namespace.
@@ -58,9 +61,10 @@ impl Events {
         }
     }
 
-    /// A new flow was refused; told once a second at most for each reason.
+    /// A new flow was refused, of an inside host if that is known; told once a second at most for
+    /// each reason.
     #[cold]
-    pub(crate) fn refused(&self, reason: Counter) {
+    pub(crate) fn refused(&self, reason: Counter, inside: Option<V4>) {
         let limit = LIMITS.iter().zip(&self.told);
         let Some((_, told)) = limit.into_iter().find(|(limit, _)| **limit == reason) else {
             return;
@@ -78,7 +82,11 @@ impl Events {
             FASTNAT_A_LIMIT_SEQ,
             |message| {
                 message.u32(FASTNAT_A_LIMIT_REASON, reason as u32)?;
-                message.u64(FASTNAT_A_LIMIT_COUNT, self.stats.sum(reason))
+                message.u64(FASTNAT_A_LIMIT_COUNT, self.stats.sum(reason))?;
+                match inside {
+                    Some(addr) => message.addr(FASTNAT_A_LIMIT_INSIDE_ADDR, addr),
+                    None => Ok(()),
+                }
             },
         );
     }

@@ -93,13 +93,15 @@ fn limits_name_the_counter() {
         ..Default::default()
     });
     let reason = Reason(known[0].0.kind.into());
-    let event = |reason| {
+    let of = |reason, inside_addr| {
         What::Event(Event::Limit(Limit {
             seq: Some(1),
             reason: Some(reason),
             count: Some(12),
+            inside_addr,
         }))
     };
+    let event = |reason| of(reason, None);
     assert_eq!(
         text(event(reason)),
         "limit            drop-ports 12  Dropped, no outside port was free in the pool."
@@ -109,6 +111,13 @@ fn limits_name_the_counter() {
         r#""event":"limit","seq":1,"reason":"drop-ports","count":12}"#
     );
     assert_eq!(text(event(Reason(999))), "limit            999 12");
+    let host = Some([10, 0, 0, 2].into());
+    assert_eq!(
+        text(of(reason, host)),
+        "limit            drop-ports 12 for 10.0.0.2  Dropped, no outside port was free in the pool."
+    );
+    let json = json(of(reason, host));
+    assert!(json.ends_with(r#""count":12,"inside-addr":"10.0.0.2"}"#));
 }
 
 #[test]

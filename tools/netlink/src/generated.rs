@@ -584,6 +584,8 @@ attribute_set! {
         2 reason: Option<Reason> = "reason",
         /// Refused so far for that reason.
         3 count: Option<u64> = "count",
+        /// The inside host that was refused; absent if the packet came from outside.
+        4 inside_addr: Option<Ipv4Addr> = "inside-addr",
     }
 }
 

@@ -40,6 +40,7 @@ fn limit(seq: u32) -> Limit {
         seq: Some(seq),
         reason: Some(Reason(15)),
         count: Some(7),
+        ..Limit::default()
     }
 }
 

@@ -121,12 +121,12 @@ fn names(groups: &[Group]) -> String {
 
 fn limit(limit: &Limit) -> String {
     let doc = limit.reason.and_then(Reason::counter).map(|attr| attr.doc);
-    format!(
-        "{} {}  {}",
+    words([
         or_empty(limit.reason),
         or_empty(limit.count),
-        doc.unwrap_or_default()
-    )
+        or_empty(limit.inside_addr.map(|addr| format!("for {addr}"))),
+        format!(" {}", doc.unwrap_or_default()),
+    ])
 }
 
 fn binding(binding: &Binding) -> String {
