@@ -35,7 +35,7 @@ every_port_is_used() {
 the_next_is_refused_and_counted() {
 	local before
 	before=$(counter drop-ports)
-	is "fifth" "$(silent ask udp "$client" 10.0.0.2:5004 192.0.2.2:53)" timeout
+	is "fifth" "$(silent ask udp "$client" 10.0.0.2:5004 192.0.2.2:53)" EHOSTUNREACH
 	at_least "drop-ports" "$(counter drop-ports)" $((before + 1))
 	is "flows" "$(flows --proto udp)" 4
 }

@@ -172,6 +172,10 @@ void fastnat_shim_gro_flush(struct fastnat_gro *gro);
 void fastnat_shim_gro_refuse(struct fastnat_gro *gro);
 void fastnat_shim_gro_forget_list(struct fastnat_gro *gro);
 
+/* icmp.c */
+u32 fastnat_shim_icmp_interval(const struct net *net);
+bool fastnat_shim_icmp_refuse(struct sk_buff *skb, struct net_device *in, int code);
+
 /* sock.c */
 struct fastnat_sock_tuple {
 	__be32 saddr;

@@ -38,7 +38,7 @@ fn numbers(settings: &Settings) -> [(u32, &AtomicU32); 8] {
 }
 
 /// The settings of two choices: the attribute, the choice that is `false`, the one that is `true`.
-fn choices(settings: &Settings) -> [(u32, u32, u32, &AtomicBool); 3] {
+fn choices(settings: &Settings) -> [(u32, u32, u32, &AtomicBool); 4] {
     [
         (
             FASTNAT_A_CONFIG_CONNTRACK,
@@ -57,6 +57,12 @@ fn choices(settings: &Settings) -> [(u32, u32, u32, &AtomicBool); 3] {
             FASTNAT_EVENT_LEVEL_BINDING,
             FASTNAT_EVENT_LEVEL_FLOW,
             &settings.flow_events,
+        ),
+        (
+            FASTNAT_A_CONFIG_ICMP_REFUSED,
+            FASTNAT_REFUSED_MODE_OFF,
+            FASTNAT_REFUSED_MODE_ON,
+            &settings.icmp_refused,
         ),
     ]
 }

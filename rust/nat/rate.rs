@@ -2,7 +2,7 @@
 
 //! A rate that may be exceeded for as long as what was left before lasts: a token bucket.
 
-use super::time::Instant;
+use super::time::{Deadline, Instant, Ticks};
 
 /// How much is left. A bucket holds what its rate lets through in a second.
 #[derive(Copy, Clone, Eq, PartialEq, Debug)]
@@ -39,4 +39,17 @@ impl Tokens {
         self.left = rest.unwrap_or(left);
         rest.is_some()
     }
+}
+
+/// Takes one of what is `interval` apart in the long run, `at_once` together after a pause. `until`
+/// is when all that was taken is made up for; what it is then comes back, `None` if it is too early.
+pub fn spaced(until: Deadline, interval: Ticks, at_once: u32, now: Instant) -> Option<Deadline> {
+    let most = Ticks(interval.0.saturating_mul(at_once).min(Ticks::MAX.0));
+    // More than can be owed is a moment that is long past.
+    let owed = match until.left(now) {
+        owed if owed > most => Ticks(0),
+        owed => owed,
+    };
+    let owed = Ticks(owed.0.saturating_add(interval.0));
+    (owed <= most).then(|| now.plus(owed))
 }

@@ -37,6 +37,11 @@ const LIMITS: [Counter; 10] = [
     Counter::DropSubscriberRate,
 ];
 
+/// Is it a limit, or a lack of something, for which new flows are refused?
+pub(crate) fn is_limit(reason: Counter) -> bool {
+    LIMITS.contains(&reason)
+}
+
 /// The events of a namespace.
 pub(crate) struct Events {
     net: NetRef,

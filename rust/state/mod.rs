@@ -17,6 +17,7 @@ mod net;
 pub(crate) mod offload;
 pub(crate) mod policy;
 pub(crate) mod pool;
+mod refused;
 pub(crate) mod settings;
 pub(crate) mod stats;
 

@@ -11,6 +11,7 @@ use super::keeper::{Calm, Keeper};
 use super::lro::Lro;
 use super::offload::OffloadRules;
 use super::policy::Snapshots;
+use super::refused::Told;
 use super::settings::Settings;
 use super::stats::{Counter, Stats};
 use crate::nat::addr::V4;
@@ -58,6 +59,8 @@ pub(crate) struct Net {
     pub(crate) stats: Arc<Stats>,
     /// Who is told what happens.
     pub(crate) events: Arc<Events>,
+    /// Which inside hosts were told that they were refused.
+    pub(crate) told: Told,
     /// Are packets of some device looked up early?
     pub(crate) is_early: AtomicBool,
     /// Whose packets are looked up early.
@@ -129,6 +132,7 @@ impl Net {
                 settings,
                 stats,
                 events,
+                told: Told::new(),
                 is_early: AtomicBool::new(false),
                 early <- new_mutex!(Earlies::new(), "fastnat_early"),
                 lro <- lro,

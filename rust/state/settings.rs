@@ -39,6 +39,8 @@ pub(crate) struct Settings {
     pub(crate) local: AtomicBool,
     /// Are events of flows sent?
     pub(crate) flow_events: AtomicBool,
+    /// Are inside hosts told that they were refused?
+    pub(crate) icmp_refused: AtomicBool,
 }
 
 impl Settings {
@@ -57,6 +59,7 @@ impl Settings {
             tracked: AtomicBool::new(false),
             local: AtomicBool::new(false),
             flow_events: AtomicBool::new(false),
+            icmp_refused: AtomicBool::new(true),
         })
     }
 
@@ -100,6 +103,11 @@ impl Settings {
             wheel.hasten(flow, deadline);
             last = Some(deadline);
         }
+    }
+
+    /// Are inside hosts told that they were refused?
+    pub(crate) fn tells_refused(&self) -> bool {
+        self.icmp_refused.load(Ordering::Relaxed)
     }
 
     /// Is conntrack kept away from translated packets?

@@ -96,6 +96,8 @@ counters! {
     DropBlocks = FASTNAT_A_STATS_DROP_BLOCKS,
     /// The inside host makes new bindings faster than it may.
     DropSubscriberRate = FASTNAT_A_STATS_DROP_SUBSCRIBER_RATE,
+    /// An ICMP error was asked for, for an inside host that was refused.
+    IcmpRefused = FASTNAT_A_STATS_ICMP_REFUSED,
 }
 
 /// The counters of a namespace.

@@ -9,6 +9,7 @@ mod ffi;
 pub(crate) mod genl;
 pub(crate) mod gro;
 pub(crate) mod hook;
+pub(crate) mod icmp;
 pub(crate) mod ingress;
 pub(crate) mod lock;
 pub(crate) mod memory;

@@ -71,7 +71,7 @@ rfc6888_8() {
 		like "seen outside" "$(ask udp "$client" "$A:$PORT" "$S1:53")" "^203\\.0\\.113\\.5:3000[0-3]$"
 	done
 	comes_true "all end" 8 no_mapping udp
-	is "what another host gets" "$(T=1 ask udp "$client2" "$B:$PORT" "$S1:53")" timeout
+	like "what another host gets" "$(T=1 ask udp "$client2" "$B:$PORT" "$S1:53")" "^(timeout|EHOSTUNREACH)$"
 }
 
 # An ANNOUNCE of version 2, from the inside address, has an answer of as many octets.

@@ -178,6 +178,18 @@ enum fastnat_lro_mode {
 	FASTNAT_LRO_MODE_LRO,
 };
 
+/**
+ * enum fastnat_refused_mode - What an inside host is told for whose packet no
+ *   flow could be made.
+ * @FASTNAT_REFUSED_MODE_OFF: Nothing.
+ * @FASTNAT_REFUSED_MODE_ON: ICMP destination unreachable, administratively
+ *   prohibited (RFC 5508 REQ-8), within the kernel's limits for ICMP errors.
+ */
+enum fastnat_refused_mode {
+	FASTNAT_REFUSED_MODE_OFF,
+	FASTNAT_REFUSED_MODE_ON,
+};
+
 enum {
 	FASTNAT_A_POLICY_ID = 1,
 	FASTNAT_A_POLICY_PRIORITY,
@@ -350,6 +362,7 @@ enum {
 	FASTNAT_A_STATS_FLOWS,
 	FASTNAT_A_STATS_BINDINGS,
 	FASTNAT_A_STATS_NODE,
+	FASTNAT_A_STATS_ICMP_REFUSED,
 
 	__FASTNAT_A_STATS_MAX,
 	FASTNAT_A_STATS_MAX = (__FASTNAT_A_STATS_MAX - 1)
@@ -373,6 +386,7 @@ enum {
 	FASTNAT_A_CONFIG_OFFLOAD_EXEMPT_DEVICES,
 	FASTNAT_A_CONFIG_EARLY_DEVICES,
 	FASTNAT_A_CONFIG_PORT_REST,
+	FASTNAT_A_CONFIG_ICMP_REFUSED,
 
 	__FASTNAT_A_CONFIG_MAX,
 	FASTNAT_A_CONFIG_MAX = (__FASTNAT_A_CONFIG_MAX - 1)

@@ -302,6 +302,10 @@ fn settings_and_sizes() {
             .to_string()
             + r#""numa":"local","events":"flow"}"#
     );
+    assert_eq!(
+        settings("set --icmp-refused off"),
+        r#"{"icmp-refused":"off"}"#
+    );
     assert_eq!(settings("size"), "{}");
     assert_eq!(
         settings("set --offload on --offload-after 255 --offload-exempt-mark 0x10/0xff"),

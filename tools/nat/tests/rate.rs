@@ -2,8 +2,8 @@
 
 //! Token buckets.
 
-use fastnat_nat::nat::rate::Tokens;
-use fastnat_nat::nat::time::Instant;
+use fastnat_nat::nat::rate::{spaced, Tokens};
+use fastnat_nat::nat::time::{Deadline, Instant, Ticks};
 use proptest::prelude::*;
 
 mod common;
@@ -23,6 +23,26 @@ fn a_second_may_go_at_once_and_then_one_after_another() {
     assert!(!tokens.take(5, HZ, at(51)));
     let later = (0..9).filter(|_| tokens.take(5, HZ, at(100_000))).count();
     assert_eq!(later, 5);
+}
+
+#[test]
+fn some_come_at_once_and_then_an_interval_apart() {
+    let begin = Instant(u32::MAX - 700);
+    let at = |ticks: u32| Instant(begin.0.wrapping_add(ticks));
+    let mut until = Deadline(begin.0);
+    let mut take = |ticks| {
+        let next = spaced(until, Ticks(250), 6, at(ticks));
+        until = next.unwrap_or(until);
+        next.is_some()
+    };
+    assert_eq!((0..9).filter(|_| take(0)).count(), 6);
+    assert!(!take(249));
+    assert!(take(250));
+    assert!(!take(499));
+    assert_eq!((500..2000).filter(|ticks| take(*ticks)).count(), 6);
+    assert_eq!((0..9).filter(|_| take(100_000)).count(), 6);
+    // A slot that nobody has used for longer than the clock can tell.
+    assert_eq!((0..9).filter(|_| take(u32::MAX / 2 + 200_000)).count(), 6);
 }
 
 proptest! {

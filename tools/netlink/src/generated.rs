@@ -153,6 +153,17 @@ wire_enum! {
     }
 }
 
+wire_enum! {
+    /// What an inside host is told for whose packet no flow could be made.
+    RefusedMode = "refused-mode" {
+        /// Nothing.
+        Off = 0 "off",
+        /// ICMP destination unreachable, administratively prohibited (RFC 5508 REQ-8), within the
+        /// kernel's limits for ICMP errors.
+        On = 1 "on",
+    }
+}
+
 attribute_set! {
     /// The attribute set `policy`.
     Policy = "policy" {
@@ -464,6 +475,8 @@ attribute_set! {
         39 bindings: Option<u32> = "bindings",
         /// One for each NUMA node that has a table.
         40 node: Vec<Node> = "node",
+        /// Inside hosts told that they were refused; the kernel may have withheld some errors.
+        41 icmp_refused: Option<u64> = "icmp-refused",
     }
 }
 
@@ -513,6 +526,8 @@ attribute_set! {
         /// at least; up to twice as long. Default 120. Ports of policies whose filtering lets
         /// nobody in who was not spoken to do not rest.
         17 port_rest: Option<u32> = "port-rest",
+        /// What an inside host is told that is refused a flow. Default on.
+        18 icmp_refused: Option<RefusedMode> = "icmp-refused",
     }
 }
 

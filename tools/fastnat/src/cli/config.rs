@@ -4,7 +4,7 @@
 
 use clap::{Args, Subcommand};
 use fastnat_netlink::generated::{
-    Config as Attributes, ConntrackMode, Devices, EventLevel, NumaMode, OffloadMode,
+    Config as Attributes, ConntrackMode, Devices, EventLevel, NumaMode, OffloadMode, RefusedMode,
     Size as SizeAttributes,
 };
 
@@ -93,6 +93,9 @@ pub struct Set {
     /// those that were set before; none alone for no interface
     #[arg(long, value_name = "IF|none", num_args = 1..)]
     pub early_dev: Vec<Iface>,
+    /// Tell inside hosts that are refused a flow by ICMP: on or off
+    #[arg(long, value_name = "MODE")]
+    pub icmp_refused: Option<RefusedMode>,
     /// Forward packets of flows past routing and firewall: on or off
     #[arg(long, value_name = "MODE", help_heading = OFFLOAD)]
     pub offload: Option<OffloadMode>,
@@ -133,6 +136,7 @@ impl Set {
             offload_exempt_mask: self.offload_exempt_mark.and_then(|mark| mark.mask),
             offload_exempt_devices: devices(&self.offload_exempt_dev),
             early_devices: devices(&self.early_dev),
+            icmp_refused: self.icmp_refused,
         }
     }
 }

@@ -38,6 +38,10 @@ impl Text for Config {
             ("buckets", config.buckets.map(buckets)),
             ("numa", config.numa.map(|mode| mode.to_string())),
             ("events", config.events.map(|level| level.to_string())),
+            (
+                "icmp-refused",
+                config.icmp_refused.map(|mode| mode.to_string()),
+            ),
             ("offload", config.offload.map(|mode| mode.to_string())),
             ("offload-after", config.offload_after.map(packets)),
             ("offload-exempt-mark", exempt_mark(config)),
