@@ -79,12 +79,12 @@ settings_come_back_as_they_were_given() {
 	cli 0 config set --max-flows 1234 --max-bindings 2345 --timeout-tcp 600 --timeout-udp 60 \
 		--timeout-icmp 6 --conntrack tracked --buckets 4096 --timeout-tcp-transitory 20 --numa local \
 		--events flow --offload on --offload-after 7 --offload-exempt-mark 0x10/0xff --offload-exempt-dev wg0 lan7 \
-		--early-dev wan0 nosuch0 --port-rest 30s --icmp-refused off
+		--early-dev wan0 nosuch0 --port-rest 30s --icmp-refused off --hold-syn 20
 	is "shown" "$(fn --json config show | jq -cS .)" "$(jq -ncS '{"max-flows": 1234,
 		"max-bindings": 2345, "timeout-tcp": 600, "timeout-udp": 60, "timeout-icmp": 6, "port-rest": 30, conntrack: "tracked",
 		buckets: 4096, "timeout-tcp-transitory": 20, numa: "local", events: "flow",
 		offload: "on", "offload-after": 7, "offload-exempt-mark": 16, "offload-exempt-mask": 255,
-		"offload-exempt-devices": {name: ["wg0", "lan7"]}, "early-devices": {name: ["wan0", "nosuch0"]}, "icmp-refused": "off"}')"
+		"offload-exempt-devices": {name: ["wg0", "lan7"]}, "early-devices": {name: ["wan0", "nosuch0"]}, "icmp-refused": "off", "hold-syn": 20}')"
 	cli 0 config set --timeout-udp 61
 	is "one alone" "$(fn --json config show | jq -c '[."max-flows", ."timeout-udp", .offload]')" '[1234,61,"on"]'
 	cli 0 config set --offload-exempt-mark 7

@@ -24,6 +24,7 @@ void fastnat_shim_buckets_init(void *first, size_t stride, size_t count);
 void fastnat_shim_slots_init(void *first, size_t stride, size_t count);
 void fastnat_shim_making_init(void *first, size_t stride, size_t count);
 void fastnat_shim_blocks_init(void *first, size_t stride, size_t count);
+void fastnat_shim_held_init(void *first, size_t stride, size_t count);
 void fastnat_shim_lock_prefetch(const spinlock_t *lock);
 void fastnat_shim_lock_bh(spinlock_t *lock);
 void fastnat_shim_lock_second(spinlock_t *lock);
@@ -85,6 +86,7 @@ void fastnat_shim_dev_name(const struct net_device *dev, u8 *name);
 u32 fastnat_shim_dev_index(const struct net_device *dev);
 bool fastnat_shim_dev_is_internal(const struct net_device *dev);
 bool fastnat_shim_dev_has_addr(struct net_device *dev, __be32 addr);
+bool fastnat_shim_dev_masquerades_as(struct net_device *dev, __be32 addr);
 u32 fastnat_shim_route_generation(struct net *net);
 struct net_device *fastnat_shim_addr_dev(struct net *net, __be32 addr);
 int fastnat_shim_addr_notifier_register(void);
@@ -174,6 +176,14 @@ void fastnat_shim_gro_forget_list(struct fastnat_gro *gro);
 
 /* icmp.c */
 u32 fastnat_shim_icmp_interval(const struct net *net);
+struct fastnat_icmp_late {
+	u32 ifindex;
+	u32 mark;
+	u32 len;
+	const u8 *packet;
+};
+
+bool fastnat_shim_icmp_late(struct net *net, const struct fastnat_icmp_late *late, int code);
 bool fastnat_shim_icmp_refuse(struct sk_buff *skb, struct net_device *in, int code);
 
 /* sock.c */

@@ -21,7 +21,7 @@ use kernel::prelude::*;
 doit!(fastnat_nl_config_get_doit, get);
 doit!(fastnat_nl_config_set_doit, set);
 
-fn numbers(settings: &Settings) -> [(u32, &AtomicU32); 8] {
+fn numbers(settings: &Settings) -> [(u32, &AtomicU32); 9] {
     [
         (FASTNAT_A_CONFIG_MAX_FLOWS, &settings.max_flows),
         (FASTNAT_A_CONFIG_MAX_BINDINGS, &settings.max_bindings),
@@ -34,6 +34,7 @@ fn numbers(settings: &Settings) -> [(u32, &AtomicU32); 8] {
         (FASTNAT_A_CONFIG_TIMEOUT_UDP, &settings.timeout_udp),
         (FASTNAT_A_CONFIG_TIMEOUT_ICMP, &settings.timeout_icmp),
         (FASTNAT_A_CONFIG_PORT_REST, &settings.port_rest),
+        (FASTNAT_A_CONFIG_HOLD_SYN, &settings.hold_syn),
     ]
 }
 

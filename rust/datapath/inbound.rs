@@ -2,7 +2,7 @@
 
 //! PREROUTING: destinations.
 
-use super::{hairpin, packet as step, subject, Hook, Outcome};
+use super::{hairpin, held, packet as step, subject, Hook, Outcome};
 use crate::nat::addr::{Addr, Be16, V4};
 use crate::nat::packet::{Ip, Packet};
 use crate::nat::policy::{map_port, Filtering, IfName, ANY_IFACE};
@@ -114,7 +114,7 @@ fn by_binding(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>, rules: &Snaps
         .net
         .binding(Side::Outside, tuple.proto, tuple.dst(), hook.rcu, |_| true);
     let Some(held) = found.and_then(Held::new) else {
-        return Outcome::Elsewhere;
+        return held::unbound(hook, skb, packet, rules);
     };
     // The sockets of the host come first, on its own addresses.
     if dev::has_socket(hook.context, tuple, hook.context.input()) {
@@ -131,7 +131,7 @@ fn by_binding(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>, rules: &Snaps
     let owner = match hairpin::begin(hook, skb, packet, rules, &to) {
         Ok(Some(owner)) => owner,
         Ok(None) if !admits(hook, &held, tuple.src_addr) => {
-            return Outcome::Drop(Counter::DropFiltered);
+            return held::filtered(hook, skb, packet);
         }
         Ok(None) => {
             if hook.net.settings.untracked() {

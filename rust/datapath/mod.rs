@@ -6,11 +6,13 @@
 //!
 //! 1. PREROUTING translates destinations: by a flow, a dnat policy, or a binding.
 //! 2. Routing, firewall and any conntrack see the inside tuple, both ways.
-//! 3. POSTROUTING translates sources: by a flow, or by a policy that begins one.
+//! 3. LOCAL_IN holds SYNs that nothing expects.
+//! 4. POSTROUTING translates sources: by a flow, or by a policy that begins one.
 
 mod binding;
 mod early;
 mod hairpin;
+mod held;
 mod icmp;
 mod inbound;
 mod lro;
@@ -96,6 +98,21 @@ impl Handler for Net {
         }
         let [addrs, rest] = plain.words;
         prerouting_plain(hook, skb, (addrs, rest), plain.edge, entry)
+    }
+
+    fn local_in<'a>(
+        &'a self,
+        skb: &mut Skb,
+        context: &'a Context<'a>,
+        rcu: Rcu<'a>,
+    ) -> Verdict<'a> {
+        let hook = &Hook {
+            net: self,
+            context,
+            rcu,
+        };
+        let outcome = held::local(hook, skb);
+        hook.finish(skb, outcome)
     }
 
     #[inline]

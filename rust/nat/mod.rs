@@ -19,6 +19,7 @@ pub mod ports;
 pub mod ranges;
 pub mod rate;
 pub mod rewrite;
+pub mod sort;
 pub mod time;
 pub mod tuple;
 mod wire;

@@ -49,6 +49,13 @@ __be32 fastnat_shim_masquerade_addr(const struct sk_buff *skb,
 	return fastnat_shim_dev_has_addr(out, addr) ? addr : 0;
 }
 
+/* Under RCU: might masquerading give this address to what leaves by the device? */
+bool fastnat_shim_dev_masquerades_as(struct net_device *dev, __be32 addr)
+{
+	return fastnat_shim_dev_has_addr(dev, addr) &&
+	       inet_select_addr(dev, addr, RT_SCOPE_UNIVERSE) == addr;
+}
+
 /* Changes after any change to addresses and routes. */
 u32 fastnat_shim_route_generation(struct net *net)
 {

@@ -50,3 +50,46 @@ bool fastnat_shim_icmp_refuse(struct sk_buff *skb, struct net_device *in, int co
 	skb->dev = out;
 	return true;
 }
+
+/* As if the packet, of which these are the first bytes, came in now and found nobody. Under RCU. */
+static bool fastnat_send_late(struct sk_buff *skb, struct net_device *dev, int code)
+{
+	const struct iphdr *iph = ip_hdr(skb);
+
+	skb->dev = dev;
+	skb->skb_iif = dev->ifindex;
+	IPCB(skb)->iif = dev->ifindex;
+	if (ip_route_input_noref(skb, iph->daddr, iph->saddr, ip4h_dscp(iph), dev))
+		return false;
+	icmp_send(skb, ICMP_DEST_UNREACH, code, 0);
+	return true;
+}
+
+/*
+ * Has the sender of a packet that is long gone told that it is unreachable where it wanted to go.
+ * False if there is no way back, or no interface, or no memory. @late has a whole IP header.
+ */
+bool fastnat_shim_icmp_late(struct net *net, const struct fastnat_icmp_late *late, int code)
+{
+	struct sk_buff *skb = alloc_skb(late->len, GFP_ATOMIC | __GFP_NOWARN);
+	struct net_device *dev;
+	bool sent;
+
+	if (!skb)
+		return false;
+	skb_reset_network_header(skb);
+	skb_put_data(skb, late->packet, late->len);
+	skb_set_transport_header(skb, ip_hdrlen(skb));
+	skb->protocol = htons(ETH_P_IP);
+	skb->mark = late->mark;
+
+	local_bh_disable();
+	rcu_read_lock();
+	dev = dev_get_by_index_rcu(net, late->ifindex);
+	sent = dev && fastnat_send_late(skb, dev, code);
+	/* Its route is not held. */
+	kfree_skb(skb);
+	rcu_read_unlock();
+	local_bh_enable();
+	return sent;
+}

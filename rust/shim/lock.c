@@ -42,6 +42,11 @@ void fastnat_shim_blocks_init(void *first, size_t stride, size_t count)
 	FASTNAT_LOCKS_INIT(first, stride, count);
 }
 
+void fastnat_shim_held_init(void *first, size_t stride, size_t count)
+{
+	FASTNAT_LOCKS_INIT(first, stride, count);
+}
+
 void fastnat_shim_lock_prefetch(const spinlock_t *lock)
 {
 	prefetchw(lock);

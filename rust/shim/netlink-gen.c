@@ -188,7 +188,7 @@ static const struct nla_policy fastnat_flow_flush_nl_policy[FASTNAT_A_FLOW_POLIC
 };
 
 /* FASTNAT_CMD_CONFIG_SET - do */
-static const struct nla_policy fastnat_config_set_nl_policy[FASTNAT_A_CONFIG_ICMP_REFUSED + 1] = {
+static const struct nla_policy fastnat_config_set_nl_policy[FASTNAT_A_CONFIG_HOLD_SYN + 1] = {
 	[FASTNAT_A_CONFIG_MAX_FLOWS] = NLA_POLICY_MIN(NLA_U32, 1),
 	[FASTNAT_A_CONFIG_MAX_BINDINGS] = NLA_POLICY_MIN(NLA_U32, 1),
 	[FASTNAT_A_CONFIG_TIMEOUT_TCP] = NLA_POLICY_FULL_RANGE(NLA_U32, &fastnat_a_config_timeout_tcp_range),
@@ -207,6 +207,7 @@ static const struct nla_policy fastnat_config_set_nl_policy[FASTNAT_A_CONFIG_ICM
 	[FASTNAT_A_CONFIG_EARLY_DEVICES] = NLA_POLICY_NESTED(fastnat_devices_nl_policy),
 	[FASTNAT_A_CONFIG_PORT_REST] = NLA_POLICY_FULL_RANGE(NLA_U32, &fastnat_a_config_port_rest_range),
 	[FASTNAT_A_CONFIG_ICMP_REFUSED] = NLA_POLICY_MAX(NLA_U32, 1),
+	[FASTNAT_A_CONFIG_HOLD_SYN] = NLA_POLICY_MAX(NLA_U32, 60),
 };
 
 /* FASTNAT_CMD_BINDING_ADD - do */
@@ -329,7 +330,7 @@ static const struct genl_split_ops fastnat_nl_ops[] = {
 		.cmd		= FASTNAT_CMD_CONFIG_SET,
 		.doit		= fastnat_nl_config_set_doit,
 		.policy		= fastnat_config_set_nl_policy,
-		.maxattr	= FASTNAT_A_CONFIG_ICMP_REFUSED,
+		.maxattr	= FASTNAT_A_CONFIG_HOLD_SYN,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

@@ -7,6 +7,7 @@ use super::control::Control;
 use super::defaults::FEWEST_BUCKETS;
 use super::early::Earlies;
 use super::events::Events;
+use super::held::{Held, Holding, Releaser};
 use super::keeper::{Calm, Keeper};
 use super::lro::Lro;
 use super::offload::OffloadRules;
@@ -16,6 +17,9 @@ use super::settings::Settings;
 use super::stats::{Counter, Stats};
 use crate::nat::addr::V4;
 use crate::nat::offload::Rules;
+use crate::nat::time::Ticks;
+use crate::nat::tuple::Tuple;
+use crate::sys::icmp::Quote;
 use crate::sys::node::Nodes;
 use crate::sys::pernet::NetRef;
 use crate::sys::rcu::Published;
@@ -41,6 +45,10 @@ pub(crate) struct Net {
     pub(crate) nodes: Nodes,
     /// What is done for the shards in the background. Drops before what it works on.
     keepers: KVec<Periodic<Keeper>>,
+    /// Answers what is held. The same.
+    releaser: Periodic<Releaser>,
+    /// Unsolicited SYNs.
+    held: Arc<Held>,
     /// The tables, one shard a node.
     pub(crate) shards: KVec<Arc<Shard<V4>>>,
     /// Which outside ports are in use.
@@ -113,6 +121,18 @@ impl Net {
             let keeper = Periodic::new(Arc::new(keeper, GFP_KERNEL)?)?;
             keepers.push(keeper, GFP_KERNEL)?;
         }
+        let held = Arc::new(Held::new(first)?, GFP_KERNEL)?;
+        let mut tables = KVec::with_capacity(shards.len(), GFP_KERNEL)?;
+        for shard in &shards {
+            tables.push(shard.clone(), GFP_KERNEL)?;
+        }
+        let releaser = Releaser {
+            net: net.share(),
+            held: held.clone(),
+            shards: tables,
+            stats: stats.clone(),
+        };
+        let releaser = Periodic::new(Arc::new(releaser, GFP_KERNEL)?)?;
         let making = Making::new(first)?;
         let offload = Published::empty();
         offload.replace(Some(OffloadRules::new(Rules::default())?));
@@ -123,6 +143,8 @@ impl Net {
                 net,
                 nodes,
                 keepers,
+                releaser,
+                held,
                 shards,
                 ports,
                 making,
@@ -145,7 +167,7 @@ impl Net {
     /// Bytes of a namespace, without tables, port maps and policies.
     pub(crate) fn bytes(nodes: usize) -> u64 {
         let own = core::mem::size_of::<Self>() + core::mem::size_of::<OffloadRules>();
-        let fixed = own + Making::BYTES + PortMaps::<V4>::BYTES + Routes::BYTES;
+        let fixed = own + Making::BYTES + PortMaps::<V4>::BYTES + Routes::BYTES + Held::BYTES;
         let shards = Shard::<V4>::BYTES.saturating_mul(nodes);
         fixed.saturating_add(shards) as u64
     }
@@ -178,11 +200,26 @@ impl Net {
         self.keepers.iter().for_each(Periodic::wake);
     }
 
+    /// Holds a SYN that nothing expects, so that it is answered later. `quote` is what is kept of it.
+    pub(crate) fn hold(&self, tuple: &Tuple<V4>, length: Ticks, quote: impl FnOnce() -> Quote) {
+        match self.held.hold(tuple, length, quote) {
+            Holding::Begun { wake } => {
+                self.count(Counter::SynHeld);
+                if wake {
+                    self.releaser.wake();
+                }
+            }
+            Holding::Already => (),
+            Holding::Excess => self.count(Counter::SynExcess),
+        }
+    }
+
     /// The namespace goes: hooks off. Called once, a grace period before `exit`.
     pub(crate) fn pre_exit(&self) {
         self.control.lock().disable_hooks();
         self.end_early();
         self.end_lro();
+        self.held.shut();
         self.routes.forget();
     }
 

@@ -2,12 +2,14 @@
 
 //! Policies, and the snapshot of them in which the packet path looks up.
 
+use super::outside::Outside;
 use super::pool::Pool;
 use crate::nat::addr::V4;
 use crate::nat::classifier::{self, BuildError, Group, Slot, Tag, MAX_GROUPS};
 use crate::nat::hash::Key;
 use crate::nat::policy::{Policy, Side, Subject};
 use crate::nat::ports::PortRange;
+use crate::sys::dev::Device;
 use crate::sys::memory::NodeArray;
 use crate::sys::rcu;
 use crate::table::Owner;
@@ -159,6 +161,7 @@ pub(crate) struct Snapshot {
     key: Key,
     source: Rules,
     destination: Rules,
+    outside: Outside,
 }
 
 /// A snapshot for each node, in memory of it. Replaced as a whole.
@@ -191,10 +194,12 @@ impl Snapshot {
         let key = Key(rcu::random64(), rcu::random64());
         let source = Rules::build(list, Side::Source, &key, node)?;
         let destination = Rules::build(list, Side::Destination, &key, node)?;
+        let outside = Outside::build(list, node)?;
         Ok(Self {
             key,
             source,
             destination,
+            outside,
         })
     }
 
@@ -204,7 +209,19 @@ impl Snapshot {
             key: Key(self.key.0, self.key.1),
             source,
             destination,
+            outside: self.outside.copy(node)?,
         })
+    }
+
+    /// Is it an address of a pool that source policies translate to?
+    pub(crate) fn is_of_pool(&self, addr: V4) -> bool {
+        self.outside.has(addr)
+    }
+
+    /// Is it an outside address to who comes in by `input`: of a pool, or one that policies
+    /// masquerade with there?
+    pub(crate) fn is_outside(&self, addr: V4, input: Device<'_>) -> bool {
+        self.outside.has(addr) || self.outside.masquerades(addr, input)
     }
 
     /// The source policy for a packet.

@@ -33,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) timeout_icmp: AtomicU32,
     /// Seconds for which an outside port is not given out again.
     pub(crate) port_rest: Arc<AtomicU32>,
+    /// Seconds for which unsolicited SYNs are held; 0 is not at all.
+    pub(crate) hold_syn: AtomicU32,
     /// Does conntrack see translated packets?
     pub(crate) tracked: AtomicBool,
     /// Are flows looked for on this CPU's node alone?
@@ -44,8 +46,8 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// The defaults: RFC 5382 REQ-5 (2 h 4 min, 4 min), RFC 4787 REQ-5 (5 min), RFC 5508 REQ-2
-    /// (60 s), RFC 6888 REQ-8 (120 s). Sleeps.
+    /// The defaults: RFC 5382 REQ-5 (2 h 4 min, 4 min) and REQ-4 (6 s), RFC 4787 REQ-5 (5 min), RFC
+    /// 5508 REQ-2 (60 s), RFC 6888 REQ-8 (120 s). Sleeps.
     pub(crate) fn new() -> Result<Self, AllocError> {
         Ok(Self {
             max_flows: AtomicU32::new(defaults::max_flows()),
@@ -56,6 +58,7 @@ impl Settings {
             timeout_udp: AtomicU32::new(300),
             timeout_icmp: AtomicU32::new(60),
             port_rest: Arc::new(AtomicU32::new(120), GFP_KERNEL)?,
+            hold_syn: AtomicU32::new(6),
             tracked: AtomicBool::new(false),
             local: AtomicBool::new(false),
             flow_events: AtomicBool::new(false),
@@ -102,6 +105,15 @@ impl Settings {
             }
             wheel.hasten(flow, deadline);
             last = Some(deadline);
+        }
+    }
+
+    /// For how long unsolicited SYNs are held, if they are.
+    pub(crate) fn holds_syn(&self) -> Option<Ticks> {
+        match self.hold_syn.load(Ordering::Relaxed) {
+            0 => None,
+            // The tick that has begun does not count.
+            secs => Some(Ticks(time::seconds(secs).0.saturating_add(1))),
         }
     }
 

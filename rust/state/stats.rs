@@ -98,6 +98,14 @@ counters! {
     DropSubscriberRate = FASTNAT_A_STATS_DROP_SUBSCRIBER_RATE,
     /// An ICMP error was asked for, for an inside host that was refused.
     IcmpRefused = FASTNAT_A_STATS_ICMP_REFUSED,
+    /// A TCP SYN to an outside address that nothing there expects.
+    DropUnsolicited = FASTNAT_A_STATS_DROP_UNSOLICITED,
+    /// Such a SYN is held.
+    SynHeld = FASTNAT_A_STATS_SYN_HELD,
+    /// Such a SYN is not held, since too many are.
+    SynExcess = FASTNAT_A_STATS_SYN_EXCESS,
+    /// A held SYN was answered.
+    SynAnswered = FASTNAT_A_STATS_SYN_ANSWERED,
 }
 
 /// The counters of a namespace.

@@ -59,6 +59,13 @@ impl<'a> Device<'a> {
         unsafe { ffi::fastnat_shim_dev_has_addr(self.0.as_ptr(), wire(addr)) }
     }
 
+    /// Is `addr` one that masqueraded packets may have that leave by this interface? Secondary
+    /// addresses are not.
+    pub(crate) fn masquerades_as(&self, addr: V4) -> bool {
+        // SAFETY: Valid for 'a, under RCU.
+        unsafe { ffi::fastnat_shim_dev_masquerades_as(self.0.as_ptr(), wire(addr)) }
+    }
+
     /// The address with which a masqueraded packet leaves by this interface: the one that its
     /// next hop would see (`inet_select_addr()`); `None` if there is none.
     pub(crate) fn masquerade_addr(&self, skb: &Skb) -> Option<V4> {

@@ -16,10 +16,14 @@ use kernel::sync::Arc;
 
 /// `NF_INET_PRE_ROUTING`
 const PRE_ROUTING: u32 = 0;
+/// `NF_INET_LOCAL_IN`
+const LOCAL_IN: u32 = 1;
 /// `NF_INET_POST_ROUTING`
 const POST_ROUTING: u32 = 4;
 /// After defragmentation (-400), ahead of raw (-300) and conntrack (-200).
 const PRIORITY: i32 = -395;
+/// The last but for conntrack, which confirms what has passed.
+const LAST: i32 = i32::MAX - 1;
 /// `NFPROTO_IPV4`
 const IPV4: u8 = 2;
 
@@ -80,6 +84,9 @@ pub(crate) trait Handler: Send + Sync + 'static {
         context: &'a Context<'a>,
         rcu: Rcu<'a>,
     ) -> Verdict<'a>;
+    /// To the host itself, after all others that might want the packet.
+    fn local_in<'a>(&'a self, skb: &mut Skb, context: &'a Context<'a>, rcu: Rcu<'a>)
+        -> Verdict<'a>;
     /// After routing.
     fn postrouting<'a>(
         &'a self,
@@ -89,14 +96,17 @@ pub(crate) trait Handler: Send + Sync + 'static {
     ) -> Verdict<'a>;
 }
 
+/// PREROUTING, LOCAL_IN, POSTROUTING.
+const HOOKS: usize = 3;
+
 /// The hooks of one namespace, on until dropped.
 ///
 /// # Invariants
 ///
-/// While `on`, both hooks are registered in `net` with `handler` as their private data, and this
+/// While `on`, the hooks are registered in `net` with `handler` as their private data, and this
 /// registration holds a reference to the use of defragmentation in `net`.
 pub(crate) struct Hooks<H: Handler> {
-    ops: KBox<[ffi::nf_hook_ops; 2]>,
+    ops: KBox<[ffi::nf_hook_ops; HOOKS]>,
     net: *mut bindings::net,
     on: AtomicBool,
     _handler: Arc<H>,
@@ -108,13 +118,17 @@ unsafe impl<H: Handler> Send for Hooks<H> {}
 unsafe impl<H: Handler> Sync for Hooks<H> {}
 
 impl<H: Handler> Hooks<H> {
-    /// Turns defragmentation and both hooks on in the namespace of `net`. Sleeps.
+    /// Turns defragmentation and the hooks on in the namespace of `net`. Sleeps.
     pub(crate) fn register(net: &super::pernet::NetRef, handler: Arc<H>) -> Result<Self> {
         let net = net.as_ptr();
         let this = ptr::from_ref::<H>(&handler).cast_mut().cast::<c_void>();
         let mut ops = KBox::new(
             [
                 ops(Some(prerouting::<H>), PRE_ROUTING, this),
+                ffi::nf_hook_ops {
+                    priority: LAST,
+                    ..ops(Some(local_in::<H>), LOCAL_IN, this)
+                },
                 ops(Some(postrouting::<H>), POST_ROUTING, this),
             ],
             GFP_KERNEL,
@@ -123,7 +137,7 @@ impl<H: Handler> Hooks<H> {
         // grace period has passed.
         unsafe {
             kernel::error::to_result(ffi::fastnat_shim_defrag_enable(net))?;
-            let err = ffi::nf_register_net_hooks(net, ops.as_mut_ptr(), 2);
+            let err = ffi::nf_register_net_hooks(net, ops.as_mut_ptr(), HOOKS as u32);
             if err != 0 {
                 ffi::fastnat_shim_defrag_disable(net);
                 kernel::error::to_result(err)?;
@@ -144,7 +158,7 @@ impl<H: Handler> Hooks<H> {
         if was_on {
             // SAFETY: By the type invariant.
             unsafe {
-                ffi::nf_unregister_net_hooks(self.net, self.ops.as_ptr(), 2);
+                ffi::nf_unregister_net_hooks(self.net, self.ops.as_ptr(), HOOKS as u32);
                 ffi::fastnat_shim_defrag_disable(self.net);
             }
         }
@@ -181,6 +195,18 @@ unsafe extern "C" fn prerouting<H: Handler>(
 ) -> c_uint {
     // SAFETY: The hook's contract; the handler lives until a grace period after the hooks.
     unsafe { enter::<H>(this, skb, state, H::prerouting) }
+}
+
+/// # Safety
+///
+/// As [`prerouting`].
+unsafe extern "C" fn local_in<H: Handler>(
+    this: *mut c_void,
+    skb: *mut bindings::sk_buff,
+    state: *const ffi::nf_hook_state,
+) -> c_uint {
+    // SAFETY: As above.
+    unsafe { enter::<H>(this, skb, state, H::local_in) }
 }
 
 /// # Safety

@@ -5,7 +5,10 @@
 //! The order in which several are taken is that of their users; see `table::hash`.
 
 use super::ffi;
+use super::memory::NodeArray;
+use core::cell::UnsafeCell;
 use kernel::bindings;
+use kernel::prelude::*;
 use kernel::types::{NotThreadSafe, Opaque};
 
 /// Locks of different classes may be held at once, in the order in which they stand here.
@@ -19,6 +22,8 @@ pub(crate) enum Class {
     Bucket,
     /// See `table::wheel`.
     Slot,
+    /// See `state::held`; alone.
+    Held,
 }
 
 /// A spinlock that guards what lies beside it.
@@ -46,6 +51,7 @@ impl BhLock {
                     Class::Blocks => ffi::fastnat_shim_blocks_init,
                     Class::Bucket => ffi::fastnat_shim_buckets_init,
                     Class::Slot => ffi::fastnat_shim_slots_init,
+                    Class::Held => ffi::fastnat_shim_held_init,
                 };
                 init(first.cast(), core::mem::size_of::<T>(), array.len());
             }
@@ -134,5 +140,44 @@ impl Drop for BhPair<'_> {
             }
             ffi::fastnat_shim_unlock_bh(self.first.0.get());
         }
+    }
+}
+
+/// A value and the lock that guards it.
+struct Locked<T> {
+    lock: BhLock,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: The value is reached only while the lock is held.
+unsafe impl<T: Send> Sync for Locked<T> {}
+
+/// An array of values, each behind a lock of its own.
+pub(crate) struct LockedArray<T>(NodeArray<Locked<T>>);
+
+impl<T> LockedArray<T> {
+    /// Bytes of so many values.
+    pub(crate) const fn bytes(len: usize) -> usize {
+        core::mem::size_of::<Locked<T>>().saturating_mul(len)
+    }
+
+    /// So many values, as `make` makes them, on `node`. Sleeps.
+    pub(crate) fn new(len: usize, node: i32, class: Class, make: impl Fn() -> T) -> Result<Self> {
+        let values = core::iter::repeat_with(|| Locked {
+            lock: BhLock(Opaque::uninit()),
+            value: UnsafeCell::new(make()),
+        });
+        let array = NodeArray::new(len, node, values)?;
+        // SAFETY: The array is new.
+        unsafe { BhLock::init_all(&array, class, |locked: &Locked<T>| &locked.lock) };
+        Ok(Self(array))
+    }
+
+    /// Runs `f` with a value, its lock held. `f` must not sleep, nor take a lock of this array.
+    pub(crate) fn with<R>(&self, index: usize, f: impl FnOnce(&mut T) -> R) -> Option<R> {
+        let locked = self.0.get(index)?;
+        let _held = locked.lock.lock();
+        // SAFETY: The lock is held until after `f`, which cannot reach the value another way.
+        Some(f(unsafe { &mut *locked.value.get() }))
     }
 }

@@ -118,6 +118,12 @@ impl Skb {
         unsafe { ffi::fastnat_shim_skb_icmp_csum_ok(self.ptr, hook, offset as u32) }
     }
 
+    /// Has somebody found a socket for the packet?
+    pub(crate) fn has_socket(&self) -> bool {
+        // SAFETY: By the type invariant.
+        unsafe { !(*self.ptr).sk.is_null() }
+    }
+
     /// The packet mark.
     pub(crate) fn mark(&self) -> u32 {
         // SAFETY: By the type invariant.

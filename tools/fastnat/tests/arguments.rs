@@ -303,8 +303,8 @@ fn settings_and_sizes() {
             + r#""numa":"local","events":"flow"}"#
     );
     assert_eq!(
-        settings("set --icmp-refused off"),
-        r#"{"icmp-refused":"off"}"#
+        settings("set --icmp-refused off --hold-syn 0"),
+        r#"{"icmp-refused":"off","hold-syn":0}"#
     );
     assert_eq!(settings("size"), "{}");
     assert_eq!(

@@ -477,6 +477,14 @@ attribute_set! {
         40 node: Vec<Node> = "node",
         /// Inside hosts told that they were refused; the kernel may have withheld some errors.
         41 icmp_refused: Option<u64> = "icmp-refused",
+        /// Dropped, a TCP SYN to an outside address that nothing there expects; see hold-syn.
+        42 drop_unsolicited: Option<u64> = "drop-unsolicited",
+        /// Such SYNs, filtered ones included, held until they are answered.
+        43 syn_held: Option<u64> = "syn-held",
+        /// Such SYNs not held since too many are, so that they are never answered.
+        44 syn_excess: Option<u64> = "syn-excess",
+        /// Held SYNs answered with port unreachable, since no connection has come of them.
+        45 syn_answered: Option<u64> = "syn-answered",
     }
 }
 
@@ -528,6 +536,9 @@ attribute_set! {
         17 port_rest: Option<u32> = "port-rest",
         /// What an inside host is told that is refused a flow. Default on.
         18 icmp_refused: Option<RefusedMode> = "icmp-refused",
+        /// Seconds for which a TCP SYN to an outside address that nothing there expects is not
+        /// answered (RFC 5382 REQ-4). 0 leaves it to the host, which refuses it at once. Default 6.
+        19 hold_syn: Option<u32> = "hold-syn",
     }
 }
 

@@ -96,6 +96,10 @@ pub struct Set {
     /// Tell inside hosts that are refused a flow by ICMP: on or off
     #[arg(long, value_name = "MODE")]
     pub icmp_refused: Option<RefusedMode>,
+    /// How long a TCP SYN to an outside address that nothing there expects has no answer; 0 leaves
+    /// it to the gateway, which refuses it at once
+    #[arg(long, value_name = "DURATION", value_parser = seconds)]
+    pub hold_syn: Option<u32>,
     /// Forward packets of flows past routing and firewall: on or off
     #[arg(long, value_name = "MODE", help_heading = OFFLOAD)]
     pub offload: Option<OffloadMode>,
@@ -137,6 +141,7 @@ impl Set {
             offload_exempt_devices: devices(&self.offload_exempt_dev),
             early_devices: devices(&self.early_dev),
             icmp_refused: self.icmp_refused,
+            hold_syn: self.hold_syn,
         }
     }
 }

@@ -42,6 +42,7 @@ impl Text for Config {
                 "icmp-refused",
                 config.icmp_refused.map(|mode| mode.to_string()),
             ),
+            ("hold-syn", seconds(config.hold_syn)),
             ("offload", config.offload.map(|mode| mode.to_string())),
             ("offload-after", config.offload_after.map(packets)),
             ("offload-exempt-mark", exempt_mark(config)),

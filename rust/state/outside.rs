@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Which addresses are outside ones: those that source policies translate to.
+
+use super::policy::{List, Target};
+use super::pool::{AddrRange, Pool};
+use crate::nat::addr::{Addr, V4};
+use crate::nat::policy::{IfName, ANY_IFACE};
+use crate::nat::sort::{join, sort};
+use crate::sys::dev::Device;
+use crate::sys::memory::NodeArray;
+use kernel::alloc::AllocError;
+use kernel::prelude::*;
+
+/// The outside addresses of all source policies.
+pub(super) struct Outside {
+    /// Those of pools, from low to high.
+    ranges: NodeArray<AddrRange>,
+    /// The interfaces that policies masquerade at, in order.
+    ifaces: NodeArray<IfName>,
+}
+
+impl Outside {
+    pub(super) fn build(list: &List, node: i32) -> Result<Self, AllocError> {
+        let (ranges, ifaces) = (ranges(list)?, ifaces(list)?);
+        Ok(Self {
+            ranges: NodeArray::new(ranges.len(), node, ranges.iter().copied())?,
+            ifaces: NodeArray::new(ifaces.len(), node, ifaces.iter().copied())?,
+        })
+    }
+
+    pub(super) fn copy(&self, node: i32) -> Result<Self, AllocError> {
+        Ok(Self {
+            ranges: NodeArray::new(self.ranges.len(), node, self.ranges.iter().copied())?,
+            ifaces: NodeArray::new(self.ifaces.len(), node, self.ifaces.iter().copied())?,
+        })
+    }
+
+    /// Is it an address of a pool?
+    pub(super) fn has(&self, addr: V4) -> bool {
+        let below = |range: &AddrRange| range.max().to_u128() < addr.to_u128();
+        let range = self.ranges.get(self.ranges.partition_point(below));
+        range.is_some_and(|range| range.min().to_u128() <= addr.to_u128())
+    }
+
+    /// Is it one that is masqueraded with at this interface?
+    pub(super) fn masquerades(&self, addr: V4, dev: Device<'_>) -> bool {
+        !self.ifaces.is_empty()
+            && self.ifaces.binary_search(&dev.name()).is_ok()
+            && dev.masquerades_as(addr)
+    }
+}
+
+/// Thousands of policies may share a few pools.
+fn ranges(list: &List) -> Result<KVVec<AddrRange>, AllocError> {
+    let mut pools = KVVec::<&Pool>::new();
+    for entry in list {
+        let Target::Pool(pool) = &entry.target else {
+            continue;
+        };
+        if pools.last().is_none_or(|last| last.realm != pool.realm) {
+            pools.push(pool, GFP_KERNEL)?;
+        }
+    }
+    sort(&mut pools, |one, other| one.realm.cmp(&other.realm));
+    let count = join(&mut pools, |one, other| {
+        (one.realm == other.realm).then_some(*one)
+    });
+    pools.truncate(count);
+    let mut ranges = KVVec::new();
+    for range in pools.iter().flat_map(|pool| &pool.ranges) {
+        ranges.push(*range, GFP_KERNEL)?;
+    }
+    sort(&mut ranges, |one: &AddrRange, other| {
+        one.min().to_u128().cmp(&other.min().to_u128())
+    });
+    let count = join(&mut ranges, |one, other| match one.overlaps(other) {
+        true => AddrRange::new(one.min(), highest(one.max(), other.max())),
+        false => None,
+    });
+    ranges.truncate(count);
+    Ok(ranges)
+}
+
+fn highest(one: V4, other: V4) -> V4 {
+    match one.to_u128() < other.to_u128() {
+        true => other,
+        false => one,
+    }
+}
+
+/// A policy that masquerades wherever packets leave does not say which interface is outside.
+fn ifaces(list: &List) -> Result<KVVec<IfName>, AllocError> {
+    let mut ifaces = KVVec::<IfName>::new();
+    for entry in list {
+        let name = entry.policy.matches.out_iface;
+        let masquerades = matches!(entry.target, Target::Masquerade(_));
+        if masquerades && name != ANY_IFACE && ifaces.last() != Some(&name) {
+            ifaces.push(name, GFP_KERNEL)?;
+        }
+    }
+    sort(&mut ifaces, Ord::cmp);
+    let count = join(&mut ifaces, |one, other| (one == other).then_some(*one));
+    ifaces.truncate(count);
+    Ok(ifaces)
+}
