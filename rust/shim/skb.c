@@ -4,6 +4,7 @@
 #include <linux/ip.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter/nf_conntrack_common.h>
+#include <net/ip.h>
 
 #include <fastnat/shim.h>
 
@@ -43,4 +44,10 @@ bool fastnat_shim_skb_icmp_csum_ok(struct sk_buff *skb, unsigned int hook,
 u32 fastnat_shim_skb_mark(const struct sk_buff *skb)
 {
 	return skb->mark;
+}
+
+/* Has ip_forward() let it pass? */
+bool fastnat_shim_skb_forwarded(const struct sk_buff *skb)
+{
+	return IPCB(skb)->flags & IPSKB_FORWARDED;
 }

@@ -42,9 +42,10 @@ pub(crate) enum Verdict<'a> {
 ///
 /// # Invariants
 ///
-/// `state` is valid while the hook runs.
+/// `state` is valid while the hook runs, and so is `skb`, of which only the control block is read.
 pub(crate) struct Context<'a> {
     state: &'a ffi::nf_hook_state,
+    skb: *const bindings::sk_buff,
 }
 
 impl<'a> Context<'a> {
@@ -53,8 +54,13 @@ impl<'a> Context<'a> {
         self.state.hook.into()
     }
 
-    /// The interface the packet came in on; `None` for packets of the host itself.
+    /// The interface the packet came in on; `None` for packets of the host itself. The outer packets
+    /// of its tunnels are such, though they name the device of the tunnel.
     pub(crate) fn input(&self) -> Option<Device<'a>> {
+        // SAFETY: By the type invariant.
+        if self.hook() == POST_ROUTING && !unsafe { ffi::fastnat_shim_skb_forwarded(self.skb) } {
+            return None;
+        }
         // SAFETY: Under the RCU of the hook the device is valid or null.
         unsafe { Device::from_ptr(self.state.in_) }
     }
@@ -233,7 +239,10 @@ unsafe fn enter<H: Handler>(
 ) -> c_uint {
     // SAFETY: The hook's contract.
     let (handler, mut packet, context, rcu) = unsafe {
-        let context = Context { state: &*state };
+        let context = Context {
+            state: &*state,
+            skb,
+        };
         (
             &*this.cast::<H>(),
             Skb::from_hook(skb),
