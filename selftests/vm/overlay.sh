@@ -42,6 +42,8 @@ make_overlay() {
 	add_installed
 	add_module lro_taken
 	add_kselftest gro net/lib/gro.c
+	add_kselftest net/netfilter/conntrack_reverse_clash net/netfilter/conntrack_reverse_clash.c
+	add_kselftest_scripts
 	# shellcheck disable=SC2016 # expands inside
 	"$rig/in-sysroot" bash -c 'cd "$1" && find . -mindepth 1 | cpio --quiet -o -H newc -R 0:0' cpio "$root" >"$work/overlay.cpio"
 	cat "$base/base.cpio" "$work/overlay.cpio" >"$work/initrd"
