@@ -3,9 +3,10 @@
 //! Which addresses are outside ones: those that source policies translate to.
 
 use super::policy::{List, Target};
-use super::pool::{AddrRange, Pool};
+use super::pool::Pool;
 use crate::nat::addr::{Addr, V4};
 use crate::nat::policy::{IfName, ANY_IFACE};
+use crate::nat::ranges::AddrRange;
 use crate::nat::sort::{join, sort};
 use crate::sys::dev::Device;
 use crate::sys::memory::NodeArray;
@@ -15,7 +16,7 @@ use kernel::prelude::*;
 /// The outside addresses of all source policies.
 pub(super) struct Outside {
     /// Those of pools, from low to high.
-    ranges: NodeArray<AddrRange>,
+    ranges: NodeArray<AddrRange<V4>>,
     /// The interfaces that policies masquerade at, in order.
     ifaces: NodeArray<IfName>,
 }
@@ -38,7 +39,7 @@ impl Outside {
 
     /// Is it an address of a pool?
     pub(super) fn has(&self, addr: V4) -> bool {
-        let below = |range: &AddrRange| range.max().to_u128() < addr.to_u128();
+        let below = |range: &AddrRange<V4>| range.max().to_u128() < addr.to_u128();
         let range = self.ranges.get(self.ranges.partition_point(below));
         range.is_some_and(|range| range.min().to_u128() <= addr.to_u128())
     }
@@ -52,7 +53,7 @@ impl Outside {
 }
 
 /// Thousands of policies may share a few pools.
-fn ranges(list: &List) -> Result<KVVec<AddrRange>, AllocError> {
+fn ranges(list: &List) -> Result<KVVec<AddrRange<V4>>, AllocError> {
     let mut pools = KVVec::<&Pool>::new();
     for entry in list {
         let Target::Pool(pool) = &entry.target else {
@@ -71,7 +72,7 @@ fn ranges(list: &List) -> Result<KVVec<AddrRange>, AllocError> {
     for range in pools.iter().flat_map(|pool| &pool.ranges) {
         ranges.push(*range, GFP_KERNEL)?;
     }
-    sort(&mut ranges, |one: &AddrRange, other| {
+    sort(&mut ranges, |one: &AddrRange<V4>, other| {
         one.min().to_u128().cmp(&other.min().to_u128())
     });
     let count = join(&mut ranges, |one, other| match one.overlaps(other) {
