@@ -74,7 +74,7 @@ a_pool_makes_no_difference() {
 
 a_port_that_is_kept_is_seen() {
 	unconfigure
-	configure pool add out --range 203.0.113.16-203.0.113.31 --preserve
+	configure pool add out --range 203.0.113.16-203.0.113.31 --allocation preserve
 	configure policy add snat --pool out --out wan0
 	found "Independent Mapping, Independent Filter, preserves ports, will hairpin"
 }
