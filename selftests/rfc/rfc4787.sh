@@ -211,7 +211,7 @@ sip() {
 	printf "Contact: <sip:alice@$A:5060>\r\nContent-Type: application/sdp\r\nContent-Length: ${#body}\r\n\r\n$body"
 }
 
-# unchanged CMD PROTO PORT: what CMD prints arrives as it is.
+# unchanged CMD PROTO PORT OPTION…: what CMD prints arrives as it is, sent by socat with these options.
 unchanged() {
 	local receiver
 	"$1" >"$TMP/sent"
@@ -226,7 +226,7 @@ unchanged() {
 		receiver=$!
 		comes_true "the server listens" 5 bound tcp "$3"
 	fi
-	at "$client" socat -u "OPEN:$TMP/sent" "${2^^}4:$S1:$3,bind=$A:$3,reuseaddr"
+	at "$client" socat -u "${@:4}" "OPEN:$TMP/sent" "${2^^}4:$S1:$3,bind=$A:$3,reuseaddr${4:+,nodelay}"
 	wait "$receiver"
 	cmp "$TMP/sent" "$TMP/received" >"$TMP/differs" 2>&1 || fail "$1 over $2: $(<"$TMP/differs")"
 }
