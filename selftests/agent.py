@@ -330,6 +330,22 @@ def flood(wait, name, ns, src, dst, count):
     return str(answered)
 
 
+def crowd(wait, ns, first, count, dst):
+    """A datagram from each of COUNT addresses, beginning with FIRST; how many were answered in time."""
+    base, = struct.unpack("!I", socket.inet_aton(first))
+    socks = []
+    for i in range(int(count)):
+        sock = inet(ns, "udp", socket.inet_ntoa(struct.pack("!I", base + i)) + ":0")
+        sock.connect(endpoint(dst))
+        sock.send(payload(8))
+        socks.append(sock)
+    deadline = time.monotonic() + float(wait) * SLOW
+    answered = sum(answer_before(sock, deadline) for sock in socks)
+    for sock in socks:
+        sock.close()
+    return str(answered)
+
+
 def answer_before(sock, deadline):
     sock.settimeout(max(0.01, deadline - time.monotonic()))
     try:
@@ -472,7 +488,7 @@ COMMANDS = {
     "hear": hear, "close": close, "close-all": close_all, "flood": flood, "segments": segments, "pour": pour,
     "calm": calm, "raw": raw, "segment": segment, "fragments": fragments, "heads": heads, "icmp-error": icmp_error,
     "mark": mark, "burst": burst, "volley": volley, "stream": stream, "streamed": streamed, "set": set_, "reset": reset,
-    "received": received, "snmp": snmp,
+    "received": received, "snmp": snmp, "crowd": crowd,
 }
 
 

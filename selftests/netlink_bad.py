@@ -21,7 +21,9 @@ OPS = ("policy-add policy-del policy-get pool-add pool-del pool-get flow-get flo
 SETS = {
     "policy": ("id priority action proto src-addr src-prefix dst-addr dst-prefix src-port-min src-port-max "
                "dst-port-min dst-port-max in-iface out-iface mark mark-mask pool to-addr to-port-min "
-               "to-port-max flows hits expiry timeout-tcp timeout-udp timeout-icmp tcp-fin offload offload-after").split(),
+               "to-port-max flows hits expiry timeout-tcp timeout-udp timeout-icmp tcp-fin offload offload-after filtering "
+               "subscriber-bindings subscriber-flows subscriber-rate mapping target balance to-prefix").split(),
+    "target": "addr port-min port-max weight".split(),
     "pool": "name range port-min port-max allocation policies bindings".split(),
     "range": "addr-min addr-max".split(),
     "tuple": "src-addr src-port dst-addr dst-port".split(),
@@ -33,7 +35,7 @@ SETS = {
     "lro": "device ifindex mode limit segments aggregates bytes reasons".split(),
 }
 CMD = {name: number for number, name in enumerate(OPS, 1)} | {"policies-add": 22, "lro-set": 23, "lro-del": 24, "lro-get": 25}
-SNAT, MASQUERADE, DNAT, NO_SNAT, NO_DNAT = range(5)
+SNAT, MASQUERADE, DNAT, NO_SNAT, NO_DNAT, REDIRECT = range(6)
 
 
 def attr(kind, data, length=None):
@@ -97,6 +99,11 @@ def devices(*names, key="offload-exempt-devices"):
 
 def early(*names):
     return devices(*names, key="early-devices")
+
+
+def targets(*each, **fields):
+    """A dnat policy to several targets."""
+    return policy(action=u32(DNAT), **fields) + b"".join(nest("policy", "target", make("target", **one)) for one in each)
 
 
 def policies(*bodies, flag=NESTED):
@@ -251,6 +258,52 @@ REFUSED = {
         ("delete nothing", "policy-del", b"", WANT_MESSAGE),
         ("delete the unknown", "policy-del", policy(id=u32(4711)), WANT_MESSAGE),
         ("delete two unknown", "policy-del", policy(id=[u32(4711), u32(4712)]), ANY),
+    ],
+    "targets that make no sense": [
+        ("a target without address", "policy-add", targets(dict(addr=ip("10.0.0.1")), dict(weight=u16(2))), WANT_MESSAGE),
+        ("an empty target", "policy-add", targets(dict()), WANT_MESSAGE),
+        ("weight 0", "policy-add", targets(dict(addr=ip("10.0.0.1"), weight=u16(0))), WANT_MESSAGE),
+        ("a weight of 4 bytes", "policy-add", targets(dict(addr=ip("10.0.0.1"), weight=u32(1))), WANT_MESSAGE),
+        ("an address twice in a target", "policy-add", targets(dict(addr=[ip("10.0.0.1"), ip("10.0.0.2")])), WANT_MESSAGE),
+        ("a target twice", "policy-add", targets(dict(addr=ip("10.0.0.1")), dict(addr=ip("10.0.0.1"), weight=u16(9))), WANT_MESSAGE),
+        ("an unknown attribute in a target", "policy-add", policy(action=u32(DNAT)) + nest("policy", "target",
+            make("target", addr=ip("10.0.0.1")) + attr(9, u32(1))), WANT_MESSAGE),
+        ("65 targets", "policy-add", targets(*[dict(addr=ip(f"10.0.0.{i}")) for i in range(1, 66)]), WANT_MESSAGE),
+        ("targets and to-addr", "policy-add", targets(dict(addr=ip("10.0.0.1")), to_addr=ip("10.0.0.2")), WANT_MESSAGE),
+        ("targets and to-port", "policy-add", targets(dict(addr=ip("10.0.0.1")), proto=u8(6), to_port_min=u16(2)), WANT_MESSAGE),
+        ("ports of a target without protocol", "policy-add", targets(dict(addr=ip("10.0.0.1"), port_min=u16(80))), WANT_MESSAGE),
+        ("a last port alone", "policy-add", targets(dict(addr=ip("10.0.0.1"), port_max=u16(80)), proto=u8(6)), WANT_MESSAGE),
+        ("unknown balance", "policy-add", targets(dict(addr=ip("10.0.0.1")), balance=u32(2)), WANT_MESSAGE),
+        ("balance without targets", "policy-add", policy(action=u32(DNAT), to_addr=ip("10.0.0.1"), balance=u32(1)), WANT_MESSAGE),
+        ("balance of a masquerade policy", "policy-add", policy(**GOOD, balance=u32(1)), WANT_MESSAGE),
+        ("targets of a masquerade policy", "policy-add", policy(**GOOD) + nest("policy", "target", make("target", addr=ip("10.0.0.1"))), WANT_MESSAGE),
+        ("targets of an exemption", "policy-add", policy(action=u32(NO_DNAT)) + nest("policy", "target", make("target", addr=ip("10.0.0.1"))), WANT_MESSAGE),
+        ("a bad target in one of several policies", "policies-add", policies(policy(**GOOD), targets(dict(weight=u16(2)))), WANT_MESSAGE),
+    ],
+    "networks that do not map": [
+        ("one longer than what is matched", "policy-add", policy(action=u32(DNAT), dst_addr=ip("10.0.0.0"), dst_prefix=u8(8),
+            to_addr=ip("10.1.0.0"), to_prefix=u8(16)), WANT_MESSAGE),
+        ("one for everything", "policy-add", policy(action=u32(DNAT), to_addr=ip("10.0.0.0"), to_prefix=u8(8)), WANT_MESSAGE),
+        ("a host for a network", "policy-add", policy(action=u32(SNAT), src_addr=ip("10.0.0.0"), src_prefix=u8(8), to_addr=ip("192.0.2.1")), WANT_MESSAGE),
+        ("length 0", "policy-add", policy(action=u32(DNAT), to_addr=ip("0.0.0.0"), to_prefix=u8(0)), WANT_MESSAGE),
+        ("length 33", "policy-add", policy(action=u32(DNAT), to_addr=ip("10.0.0.1"), to_prefix=u8(33)), WANT_MESSAGE),
+        ("bits beyond the length", "policy-add", policy(action=u32(DNAT), dst_addr=ip("10.0.0.0"), dst_prefix=u8(8),
+            to_addr=ip("10.0.0.1"), to_prefix=u8(8)), WANT_MESSAGE),
+        ("a length without an address", "policy-add", policy(action=u32(SNAT), src_addr=ip("10.0.0.0"), src_prefix=u8(8), to_prefix=u8(8)), WANT_MESSAGE),
+        ("snat with ports", "policy-add", policy(action=u32(SNAT), proto=u8(6), src_addr=ip("10.0.0.1"), to_addr=ip("192.0.2.1"),
+            to_port_min=u16(5)), WANT_MESSAGE),
+        ("a masquerade policy", "policy-add", policy(**GOOD, to_prefix=u8(8)), WANT_MESSAGE),
+        ("multicast", "policy-add", policy(action=u32(SNAT), src_addr=ip("128.0.0.0"), src_prefix=u8(1), to_addr=ip("128.0.0.0"), to_prefix=u8(1)), WANT_MESSAGE),
+        ("a network among targets", "policy-add", targets(dict(addr=ip("10.0.0.1")), to_prefix=u8(8)), WANT_MESSAGE),
+    ],
+    "redirects that make no sense": [
+        ("one with an address", "policy-add", policy(action=u32(REDIRECT), to_addr=ip("10.0.0.1")), WANT_MESSAGE),
+        ("one with a length", "policy-add", policy(action=u32(REDIRECT), to_prefix=u8(8)), WANT_MESSAGE),
+        ("one with a pool", "policy-add", policy(action=u32(REDIRECT), pool=name("used")), WANT_MESSAGE),
+        ("one with targets", "policy-add", policy(action=u32(REDIRECT)) + nest("policy", "target", make("target", addr=ip("10.0.0.1"))), WANT_MESSAGE),
+        ("one with an output interface", "policy-add", policy(action=u32(REDIRECT), out_iface=name("wan0")), WANT_MESSAGE),
+        ("ports without protocol", "policy-add", policy(action=u32(REDIRECT), to_port_min=u16(80)), WANT_MESSAGE),
+        ("a last port alone", "policy-add", policy(action=u32(REDIRECT), proto=u8(6), to_port_max=u16(80)), WANT_MESSAGE),
     ],
     "several policies of which one is bad": [
         ("none at all", "policies-add", b"", WANT_MESSAGE),

@@ -81,6 +81,7 @@ u32 fastnat_shim_skb_mark(const struct sk_buff *skb);
 bool fastnat_shim_skb_forwarded(const struct sk_buff *skb);
 
 /* dev.c: addresses and the notifier that watches them */
+__be32 fastnat_shim_primary_addr(const struct net_device *dev);
 __be32 fastnat_shim_masquerade_addr(const struct sk_buff *skb,
 				    struct net_device *out);
 void fastnat_shim_dev_name(const struct net_device *dev, u8 *name);

@@ -121,6 +121,16 @@ fn wanted<'a>(attrs: &Attrs<'a>, entry: &'a Arc<Entry>) -> Result<Wanted<'a>, Re
     let outside = required(attrs, FASTNAT_A_BINDING_OUTSIDE_ADDR)?;
     let of_pool = match &entry.target {
         Target::Pool(pool) => pool.contains(outside.addr()),
+        Target::Netmap(to) => {
+            if to.with_host_of(inside.addr) != outside.addr() {
+                let message = c"the policy maps the inside address to another";
+                return refuse(message, Some(outside));
+            }
+            if let Some(other) = outside_port.filter(|other| other.u16() != port.u16()) {
+                return refuse(c"the policy keeps the inside port", Some(other));
+            }
+            true
+        }
         _ => !outside.addr().is_multicast() && !outside.addr().is_unspecified(),
     };
     if !of_pool {

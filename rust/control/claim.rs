@@ -6,6 +6,7 @@ use super::binding::Wanted;
 use crate::nat::addr::V4;
 use crate::nat::ports::{class, Parity, PortRange};
 use crate::nat::tuple::ICMP;
+use crate::state::policy::Target;
 use crate::state::pool::{Allocation, Pool, Sharing};
 use crate::state::Net;
 use crate::sys::genl::Refusal;
@@ -116,7 +117,11 @@ impl<'a> One<'a> {
     }
 
     fn given(&self) -> Option<u16> {
-        self.wanted.port.map(|attr| attr.u16())
+        let asked = self.wanted.port.map(|attr| attr.u16());
+        match self.wanted.entry.target {
+            Target::Netmap(_) => Some(self.wanted.inside.port.to_host()),
+            _ => asked,
+        }
     }
 
     fn exactly(&self, port: u16) -> Result<Claim<'a, V4>, Refusal> {

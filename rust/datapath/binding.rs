@@ -8,8 +8,8 @@ use crate::nat::hash::{folded, Key};
 use crate::nat::policy::Mapping;
 use crate::nat::ports::{class, Parity, PortRange};
 use crate::nat::time::Ticks;
-use crate::nat::tuple::{Endpoint, Side, Tuple};
-use crate::state::policy::{Entry, Snapshot, Target};
+use crate::nat::tuple::{Endpoint, Side, Tuple, ICMP};
+use crate::state::policy::{Entry, Snapshot};
 use crate::state::pool::{Allocation, Pool};
 use crate::state::stats::Counter;
 use crate::sys::dev;
@@ -25,6 +25,8 @@ use crate::table::ports::{Claim, PortMap, Wish};
 pub(super) enum Outside {
     /// This one.
     Address(V4),
+    /// This one, with the port of the inside endpoint.
+    Same(V4),
     /// One of the pool of the policy.
     OfPool,
 }
@@ -74,7 +76,7 @@ impl<'a> Request<'a> {
                 && (any || binding.is_static())
                 && !binding.until().is_some_and(|until| until.has_passed(now))
                 && match outside {
-                    Outside::Address(addr) => binding.outside().addr == addr,
+                    Outside::Address(addr) | Outside::Same(addr) => binding.outside().addr == addr,
                     Outside::OfPool => true,
                 }
         };
@@ -125,6 +127,7 @@ impl<'a> Request<'a> {
         let pool = self.entry.pool();
         match outside {
             Outside::Address(addr) => self.claim_at(addr, pool.map(|pool| &**pool)),
+            Outside::Same(addr) => self.claim_same(addr),
             Outside::OfPool => self.claim_of(pool.ok_or(Counter::DropAddress)?),
         }
     }
@@ -238,29 +241,50 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Is an outside port free of the host's sockets and of dnat policies?
-    fn usable(&self, map: &PortMap<V4>, port: u16) -> bool {
+    /// The inside port, whatever dnat policies say: they map it back. It need not rest: nobody else
+    /// comes by it.
+    fn claim_same(&self, addr: V4) -> Result<Claim<'a, V4>, Counter> {
+        let (proto, port) = (self.tuple.proto, self.tuple.src_port.to_host());
+        let map = self.hook.net.ports.of(addr, self.hook.rcu);
+        let map = map.ok_or(Counter::DropMemory)?;
+        let is_port = proto == ICMP || ANY_PORT.contains(port);
+        let claim = match is_port && self.hook.net.may_give(port) {
+            true => map.claim_early(proto, port),
+            false => None,
+        };
+        claim
+            .filter(|_| !self.meets_socket(map, port))
+            .ok_or(Counter::DropPorts)
+    }
+
+    /// The answer to a packet that leaves from an outside port.
+    fn back_to(&self, addr: V4, port: u16) -> Tuple<V4> {
+        let port = Be16::from_host(port);
+        self.tuple.with_src(Endpoint { addr, port }).reverse()
+    }
+
+    /// Would a socket of the host get what comes to an outside port?
+    fn meets_socket(&self, map: &PortMap<V4>, port: u16) -> bool {
         let addr = map.addr();
         let (context, rcu) = (self.hook.context, self.hook.rcu);
         let foreign = || dev::owner_of(context, addr, rcu).is_none();
-        let foreign = map.is_foreign(dev::generation(context), foreign);
-        if foreign && !self.rules.has_destination() {
-            return true;
-        }
-        let outside = Endpoint {
-            addr,
-            port: Be16::from_host(port),
-        };
-        let back = self.tuple.with_src(outside).reverse();
-        if !foreign && dev::has_socket(context, &back, context.output()) {
+        !map.is_foreign(dev::generation(context), foreign)
+            && dev::has_socket(context, &self.back_to(addr, port), context.output())
+    }
+
+    /// Is an outside port free of the host's sockets and of dnat policies?
+    fn usable(&self, map: &PortMap<V4>, port: u16) -> bool {
+        let addr = map.addr();
+        if self.meets_socket(map, port) {
             return false;
         }
         if !self.rules.has_destination() {
             return true;
         }
+        let back = self.back_to(addr, port);
         let mut subject = subject::of(self.hook, self.skb, &back);
         core::mem::swap(&mut subject.in_iface, &mut subject.out_iface);
         let entry = self.rules.destination(&subject);
-        !entry.is_some_and(|entry| matches!(entry.target, Target::Endpoint { .. }))
+        !entry.is_some_and(|entry| entry.translates())
     }
 }

@@ -26,9 +26,10 @@ pub(super) fn begin<'a>(
     rules: &'a Snapshot,
     to: &Destination,
 ) -> Result<Option<&'a Arc<Owner>>, Counter> {
-    let Some(outside_iface) = to.outside_iface else {
+    if to.outside_iface.is_none() && !to.is_mapped {
         return Ok(None);
-    };
+    }
+    let outside_iface = to.outside_iface.unwrap_or(ANY_IFACE);
     let mut subject = subject::of(hook, skb, &packet.tuple);
     if outside_iface != ANY_IFACE && subject.in_iface == outside_iface {
         return Ok(None);
@@ -42,6 +43,9 @@ pub(super) fn begin<'a>(
         return Ok(None);
     }
     let outside = match &entry.target {
+        Target::Netmap(to) => Outside::Same(to.with_host_of(packet.tuple.src_addr)),
+        // An address of a whole network that is led inside has no ports left for others.
+        _ if to.outside_iface.is_none() => return Ok(None),
         Target::Masquerade(_) => Outside::Address(packet.tuple.dst_addr),
         Target::Pool(_) => Outside::OfPool,
         _ => return Ok(None),

@@ -2,14 +2,14 @@
 
 //! PREROUTING: destinations.
 
-use super::{hairpin, held, packet as step, subject, Hook, Outcome};
-use crate::nat::addr::{Addr, Be16, V4};
+use super::{hairpin, held, packet as step, subject, target, Hook, Outcome};
+use crate::nat::addr::{Addr, V4};
 use crate::nat::packet::{Ip, Packet};
-use crate::nat::policy::{map_port, Filtering, IfName, ANY_IFACE};
+use crate::nat::policy::{Filtering, IfName, ANY_IFACE};
 use crate::nat::rewrite::Half;
 use crate::nat::time::Deadline;
-use crate::nat::tuple::{Endpoint, Side, ICMP};
-use crate::state::policy::{Entry, Snapshot, Target};
+use crate::nat::tuple::{Endpoint, Side};
+use crate::state::policy::{Entry, Snapshot};
 use crate::state::stats::Counter;
 use crate::sys::skb::Skb;
 use crate::sys::{dev, time};
@@ -70,22 +70,19 @@ fn by_policy(
     entry: &Entry,
 ) -> Outcome {
     let tuple = &packet.tuple;
-    let Target::Endpoint { addr, ports } = entry.target else {
-        return Outcome::Pass(Counter::PassExempt);
-    };
-    let port = match tuple.proto {
-        ICMP => tuple.dst_port,
-        _ => {
-            let matched = entry.policy.matches.dport;
-            Be16::from_host(map_port(matched, ports, tuple.dst_port.to_host()))
-        }
+    let inside = match target::of(hook, tuple, entry) {
+        Ok(Some(inside)) => inside,
+        Ok(None) => return Outcome::Pass(Counter::PassExempt),
+        Err(reason) => return Outcome::Drop(reason),
     };
     let to = Destination {
-        inside: Endpoint { addr, port },
+        inside,
         outside_iface: match entry.policy.matches.in_iface {
+            _ if target::is_host(entry) => None,
             ANY_IFACE => outside_of(hook, tuple.dst_addr),
             name => Some(name),
         },
+        is_mapped: target::is_network(entry),
     };
     let source = match hairpin::begin(hook, skb, packet, rules, &to) {
         Ok(Some(_)) => Source::Ahead,
@@ -127,6 +124,7 @@ fn by_binding(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>, rules: &Snaps
     let to = Destination {
         inside: held.inside(),
         outside_iface: Some(outside_iface),
+        is_mapped: false,
     };
     let owner = match hairpin::begin(hook, skb, packet, rules, &to) {
         Ok(Some(owner)) => owner,
@@ -167,6 +165,8 @@ pub(super) struct Destination {
     pub(super) inside: Endpoint<V4>,
     /// The interface that the outside endpoint belongs to, if that is known.
     pub(super) outside_iface: Option<IfName>,
+    /// Is a whole network led inside?
+    pub(super) is_mapped: bool,
 }
 
 /// The translation of a flow that begins with a packet to an outside endpoint.
@@ -276,8 +276,8 @@ fn deadline(hook: &Hook<'_>, flow: &mut NewFlow<'_, V4>) -> Deadline {
 pub(super) fn untranslatable(hook: &Hook<'_>, skb: &Skb, ip: Ip, reason: Counter) -> Outcome {
     let rules = rules(hook, ip.dst).filter(|rules| rules.has_destination());
     let entry = rules.and_then(|rules| rules.destination(&subject::of_header(hook, skb, &ip)));
-    match entry.map(|entry| &entry.target) {
-        Some(Target::Endpoint { .. }) => Outcome::Drop(reason),
-        _ => Outcome::Elsewhere,
+    match entry.is_some_and(|entry| entry.translates()) {
+        true => Outcome::Drop(reason),
+        false => Outcome::Elsewhere,
     }
 }

@@ -21,6 +21,7 @@ mod outbound;
 mod packet;
 mod refused;
 mod subject;
+mod target;
 
 use crate::nat::addr::V4;
 use crate::nat::packet::{Edge, Kind};

@@ -110,7 +110,7 @@ fn first(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>) -> Outcome {
             offload::learn(hook, skb, flow);
             step::translate(hook, skb, packet, flow)
         }
-        Ok(None) if is_translation(entry) => Outcome::Pass(Counter::PassLocal),
+        Ok(None) if entry.translates() => Outcome::Pass(Counter::PassLocal),
         Ok(None) => Outcome::Pass(Counter::PassExempt),
         Err(reason) => refuse(hook, tuple.src_addr, reason),
     }
@@ -138,6 +138,7 @@ fn begin<'a>(
             let output = hook.context.output().ok_or(Counter::DropAddress)?;
             Outside::Address(output.masquerade_addr(skb).ok_or(Counter::DropAddress)?)
         }
+        Target::Netmap(to) => Outside::Same(to.with_host_of(tuple.src_addr)),
         _ => return Ok(None),
     };
     if is_outside_already(hook, tuple, outside) {
@@ -227,18 +228,13 @@ fn refuse(hook: &Hook<'_>, src: V4, reason: Counter) -> Outcome {
 /// A packet that cannot be translated is dropped if a policy says that it should be.
 pub(super) fn untranslatable(hook: &Hook<'_>, skb: &Skb, ip: Ip, reason: Counter) -> Outcome {
     match policy(hook, &subject::of_header(hook, skb, &ip)) {
-        Some((_, entry)) if is_translation(entry) => refuse(hook, ip.src, reason),
+        Some((_, entry)) if entry.translates() => refuse(hook, ip.src, reason),
         Some(_) => Outcome::Pass(Counter::PassExempt),
         None => Outcome::Pass(Counter::PassUntouched),
     }
 }
 
-/// Does the policy translate, rather than exempt?
-pub(super) fn is_translation(entry: &Entry) -> bool {
-    !matches!(entry.target, Target::Exempt)
-}
-
 /// Does a source policy say that this should be translated?
 pub(super) fn should_translate(hook: &Hook<'_>, subject: &Subject<V4>) -> bool {
-    policy(hook, subject).is_some_and(|(_, entry)| is_translation(entry))
+    policy(hook, subject).is_some_and(|(_, entry)| entry.translates())
 }

@@ -192,6 +192,25 @@ impl<A: Addr> Prefix<A> {
         self.len
     }
 
+    /// The address of this network with the host part of `addr`.
+    #[inline]
+    pub fn with_host_of(&self, addr: A) -> A {
+        let host = addr.to_u128() ^ addr.masked(self.len).to_u128();
+        A::from_u128(self.addr.to_u128() | host)
+    }
+
+    /// Whether there is more than one address in it.
+    #[inline]
+    pub fn is_network(&self) -> bool {
+        usize::from(self.len) < A::LEN.wrapping_mul(8)
+    }
+
+    /// The last address.
+    #[inline]
+    pub fn last(&self) -> A {
+        self.with_host_of(A::from_u128(u128::MAX))
+    }
+
     /// Whether `addr` lies in the network.
     #[inline]
     pub fn contains(&self, addr: A) -> bool {

@@ -6,6 +6,7 @@
 //! userspace crate (`tools/nat`), where they are tested.
 
 pub mod addr;
+pub mod balance;
 pub mod blocks;
 pub mod checksum;
 pub mod classifier;

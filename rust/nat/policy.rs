@@ -110,6 +110,8 @@ pub enum Action {
     NoSnat,
     /// Leaves the destination alone.
     NoDnat,
+    /// Translates the destination to the address of the input interface.
+    Redirect,
 }
 
 impl Action {
@@ -118,7 +120,7 @@ impl Action {
     pub const fn side(self) -> Side {
         match self {
             Action::Snat | Action::Masquerade | Action::NoSnat => Side::Source,
-            Action::Dnat | Action::NoDnat => Side::Destination,
+            Action::Dnat | Action::NoDnat | Action::Redirect => Side::Destination,
         }
     }
 }

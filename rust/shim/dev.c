@@ -56,6 +56,18 @@ bool fastnat_shim_dev_masquerades_as(struct net_device *dev, __be32 addr)
 	       inet_select_addr(dev, addr, RT_SCOPE_UNIVERSE) == addr;
 }
 
+/* Under RCU: as nf_nat_redirect_ipv4(), the first address, 0 if there is none. */
+__be32 fastnat_shim_primary_addr(const struct net_device *dev)
+{
+	const struct in_device *in_dev = __in_dev_get_rcu(dev);
+	const struct in_ifaddr *ifa;
+
+	if (!in_dev)
+		return 0;
+	ifa = rcu_dereference(in_dev->ifa_list);
+	return ifa ? ifa->ifa_local : 0;
+}
+
 /* Changes after any change to addresses and routes. */
 u32 fastnat_shim_route_generation(struct net *net)
 {

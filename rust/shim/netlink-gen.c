@@ -69,10 +69,10 @@ const struct nla_policy fastnat_devices_nl_policy[FASTNAT_A_DEVICES_NAME + 1] = 
 	[FASTNAT_A_DEVICES_NAME] = { .type = NLA_STRING, .len = 15, },
 };
 
-const struct nla_policy fastnat_new_policy_nl_policy[FASTNAT_A_POLICY_MAPPING + 1] = {
+const struct nla_policy fastnat_new_policy_nl_policy[FASTNAT_A_POLICY_TO_PREFIX + 1] = {
 	[FASTNAT_A_POLICY_ID] = NLA_POLICY_MIN(NLA_U32, 1),
 	[FASTNAT_A_POLICY_PRIORITY] = { .type = NLA_U32, },
-	[FASTNAT_A_POLICY_ACTION] = NLA_POLICY_MAX(NLA_U32, 4),
+	[FASTNAT_A_POLICY_ACTION] = NLA_POLICY_MAX(NLA_U32, 5),
 	[FASTNAT_A_POLICY_PROTO] = NLA_POLICY_MIN(NLA_U8, 1),
 	[FASTNAT_A_POLICY_SRC_ADDR] = NLA_POLICY_EXACT_LEN(4),
 	[FASTNAT_A_POLICY_SRC_PREFIX] = { .type = NLA_U8, },
@@ -102,11 +102,21 @@ const struct nla_policy fastnat_new_policy_nl_policy[FASTNAT_A_POLICY_MAPPING + 
 	[FASTNAT_A_POLICY_SUBSCRIBER_FLOWS] = { .type = NLA_U32, },
 	[FASTNAT_A_POLICY_SUBSCRIBER_RATE] = { .type = NLA_U32, },
 	[FASTNAT_A_POLICY_MAPPING] = NLA_POLICY_MAX(NLA_U32, 1),
+	[FASTNAT_A_POLICY_TARGET] = NLA_POLICY_NESTED(fastnat_target_nl_policy),
+	[FASTNAT_A_POLICY_BALANCE] = NLA_POLICY_MAX(NLA_U32, 1),
+	[FASTNAT_A_POLICY_TO_PREFIX] = NLA_POLICY_RANGE(NLA_U8, 1, 32),
 };
 
 const struct nla_policy fastnat_range_nl_policy[FASTNAT_A_RANGE_ADDR_MAX + 1] = {
 	[FASTNAT_A_RANGE_ADDR_MIN] = NLA_POLICY_EXACT_LEN(4),
 	[FASTNAT_A_RANGE_ADDR_MAX] = NLA_POLICY_EXACT_LEN(4),
+};
+
+const struct nla_policy fastnat_target_nl_policy[FASTNAT_A_TARGET_WEIGHT + 1] = {
+	[FASTNAT_A_TARGET_ADDR] = NLA_POLICY_EXACT_LEN(4),
+	[FASTNAT_A_TARGET_PORT_MIN] = { .type = NLA_U16, },
+	[FASTNAT_A_TARGET_PORT_MAX] = { .type = NLA_U16, },
+	[FASTNAT_A_TARGET_WEIGHT] = NLA_POLICY_MIN(NLA_U16, 1),
 };
 
 const struct nla_policy fastnat_tuple_nl_policy[FASTNAT_A_TUPLE_DST_PORT + 1] = {
@@ -117,10 +127,10 @@ const struct nla_policy fastnat_tuple_nl_policy[FASTNAT_A_TUPLE_DST_PORT + 1] = 
 };
 
 /* FASTNAT_CMD_POLICY_ADD - do */
-static const struct nla_policy fastnat_policy_add_nl_policy[FASTNAT_A_POLICY_MAPPING + 1] = {
+static const struct nla_policy fastnat_policy_add_nl_policy[FASTNAT_A_POLICY_TO_PREFIX + 1] = {
 	[FASTNAT_A_POLICY_ID] = NLA_POLICY_MIN(NLA_U32, 1),
 	[FASTNAT_A_POLICY_PRIORITY] = { .type = NLA_U32, },
-	[FASTNAT_A_POLICY_ACTION] = NLA_POLICY_MAX(NLA_U32, 4),
+	[FASTNAT_A_POLICY_ACTION] = NLA_POLICY_MAX(NLA_U32, 5),
 	[FASTNAT_A_POLICY_PROTO] = NLA_POLICY_MIN(NLA_U8, 1),
 	[FASTNAT_A_POLICY_SRC_ADDR] = NLA_POLICY_EXACT_LEN(4),
 	[FASTNAT_A_POLICY_SRC_PREFIX] = { .type = NLA_U8, },
@@ -150,6 +160,9 @@ static const struct nla_policy fastnat_policy_add_nl_policy[FASTNAT_A_POLICY_MAP
 	[FASTNAT_A_POLICY_SUBSCRIBER_FLOWS] = { .type = NLA_U32, },
 	[FASTNAT_A_POLICY_SUBSCRIBER_RATE] = { .type = NLA_U32, },
 	[FASTNAT_A_POLICY_MAPPING] = NLA_POLICY_MAX(NLA_U32, 1),
+	[FASTNAT_A_POLICY_TARGET] = NLA_POLICY_NESTED(fastnat_target_nl_policy),
+	[FASTNAT_A_POLICY_BALANCE] = NLA_POLICY_MAX(NLA_U32, 1),
+	[FASTNAT_A_POLICY_TO_PREFIX] = NLA_POLICY_RANGE(NLA_U8, 1, 32),
 };
 
 /* FASTNAT_CMD_POLICY_DEL - do */
@@ -258,7 +271,7 @@ static const struct genl_split_ops fastnat_nl_ops[] = {
 		.cmd		= FASTNAT_CMD_POLICY_ADD,
 		.doit		= fastnat_nl_policy_add_doit,
 		.policy		= fastnat_policy_add_nl_policy,
-		.maxattr	= FASTNAT_A_POLICY_MAPPING,
+		.maxattr	= FASTNAT_A_POLICY_TO_PREFIX,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

@@ -14,8 +14,9 @@
 
 /* Common nested types */
 extern const struct nla_policy fastnat_devices_nl_policy[FASTNAT_A_DEVICES_NAME + 1];
-extern const struct nla_policy fastnat_new_policy_nl_policy[FASTNAT_A_POLICY_MAPPING + 1];
+extern const struct nla_policy fastnat_new_policy_nl_policy[FASTNAT_A_POLICY_TO_PREFIX + 1];
 extern const struct nla_policy fastnat_range_nl_policy[FASTNAT_A_RANGE_ADDR_MAX + 1];
+extern const struct nla_policy fastnat_target_nl_policy[FASTNAT_A_TARGET_WEIGHT + 1];
 extern const struct nla_policy fastnat_tuple_nl_policy[FASTNAT_A_TUPLE_DST_PORT + 1];
 
 int fastnat_nl_policy_add_doit(struct sk_buff *skb, struct genl_info *info);

@@ -7,7 +7,9 @@ use super::blocks::BlockPools;
 use super::policy::{self, Entry, List, Snapshots, Unbuilt};
 use super::pool::{Name, Pool};
 use super::Net;
+use crate::nat::hash::Key;
 use crate::sys::hook::Hooks;
+use crate::sys::rcu;
 use crate::sys::sysctl::Sysctl;
 use core::sync::atomic::Ordering;
 use kernel::prelude::*;
@@ -24,6 +26,7 @@ pub(crate) struct Control {
     sysctl: Option<Sysctl>,
     last_policy: u32,
     last_realm: u64,
+    clients: Key,
     generation: u32,
 }
 
@@ -58,6 +61,7 @@ impl Control {
             sysctl: None,
             last_policy: 0,
             last_realm: 0,
+            clients: Key(rcu::random64(), rcu::random64()),
             generation: 0,
         }
     }
@@ -105,6 +109,12 @@ impl Control {
     pub(crate) fn next_realm(&mut self) -> u64 {
         self.last_realm = self.last_realm.wrapping_add(1);
         self.last_realm
+    }
+
+    /// By what clients are given to servers: the same for all policies, so that a client keeps its
+    /// server when a policy is replaced.
+    pub(crate) fn clients(&self) -> Key {
+        self.clients
     }
 
     /// Adds policies; turns the hooks on with the first. All or nothing.

@@ -20,6 +20,7 @@ mod outside;
 pub(crate) mod policy;
 pub(crate) mod pool;
 mod refused;
+pub(crate) mod servers;
 pub(crate) mod settings;
 pub(crate) mod stats;
 

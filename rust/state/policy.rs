@@ -4,7 +4,8 @@
 
 use super::outside::Outside;
 use super::pool::Pool;
-use crate::nat::addr::V4;
+use super::servers::Servers;
+use crate::nat::addr::{Prefix, V4};
 use crate::nat::classifier::{self, BuildError, Group, Slot, Tag, MAX_GROUPS};
 use crate::nat::hash::Key;
 use crate::nat::policy::{Policy, Side, Subject};
@@ -25,13 +26,20 @@ pub(crate) enum Target {
     Pool(Arc<Pool>),
     /// The source, to the address of the output interface; ports as the pool says.
     Masquerade(Option<Arc<Pool>>),
+    /// The source, to the host of the same number in another network; the port stays.
+    Netmap(Prefix<V4>),
     /// The destination.
     Endpoint {
-        /// The new address.
-        addr: V4,
+        /// The network in which it keeps its host part; usually of one address, which has none.
+        to: Prefix<V4>,
         /// The new ports; `None` keeps the port.
         ports: Option<PortRange>,
     },
+    /// The destination, to one of several servers.
+    Servers(Arc<Servers>),
+    /// The destination, to the address of the input interface, with the new ports; `None` keeps the
+    /// port.
+    Redirect(Option<PortRange>),
 }
 
 /// A policy with all that belongs to it. It does not change.
@@ -46,14 +54,24 @@ pub(crate) struct Entry {
 
 /// Realms of masquerade policies lie above those of pools.
 const MASQUERADE_REALM: u64 = 1 << 32;
+/// The realm of all netmap policies, above those: by whichever of them an endpoint is mapped to an
+/// address, it is the same binding.
+const NETMAP_REALM: u64 = 1 << 33;
 
 impl Entry {
     /// What the policy's bindings are known by: an inside endpoint has one in each realm.
     pub(crate) fn realm(&self) -> u64 {
         match &self.target {
             Target::Pool(pool) => pool.realm,
+            Target::Netmap(_) => NETMAP_REALM,
             _ => MASQUERADE_REALM | u64::from(self.policy.id),
         }
+    }
+
+    /// Does it translate, rather than exempt?
+    #[inline]
+    pub(crate) fn translates(&self) -> bool {
+        !matches!(self.target, Target::Exempt)
     }
 
     /// The pool it names.
@@ -67,7 +85,7 @@ impl Entry {
 
 /// Does this realm belong to a masquerade policy?
 pub(crate) fn is_masquerade(realm: u64) -> bool {
-    realm >= MASQUERADE_REALM
+    (MASQUERADE_REALM..NETMAP_REALM).contains(&realm)
 }
 
 /// Policies, in the order in which they are asked.

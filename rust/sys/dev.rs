@@ -66,6 +66,13 @@ impl<'a> Device<'a> {
         unsafe { ffi::fastnat_shim_dev_masquerades_as(self.0.as_ptr(), wire(addr)) }
     }
 
+    /// Its first address; `None` if it has none.
+    pub(crate) fn primary_addr(&self) -> Option<V4> {
+        // SAFETY: Valid for 'a, under RCU.
+        let addr = unsafe { ffi::fastnat_shim_primary_addr(self.0.as_ptr()) };
+        Some(unwire(addr)).filter(|addr| !addr.is_unspecified())
+    }
+
     /// The address with which a masqueraded packet leaves by this interface: the one that its
     /// next hop would see (`inet_select_addr()`); `None` if there is none.
     pub(crate) fn masquerade_addr(&self, skb: &Skb) -> Option<V4> {

@@ -30,6 +30,10 @@ def camel(name):
 KEYWORDS = {"static", "type", "match", "in"}
 
 
+# Lists that most objects of a set do not have; of others, an empty one says something.
+SELDOM = {"target"}
+
+
 def snake(name):
     return f"r#{name}" if name in KEYWORDS else name.replace("-", "_")
 
@@ -57,7 +61,10 @@ def field_type(attribute, parents):
     """The Rust type of the member of a set that an attribute is."""
     if attribute.type == "flag":
         return "bool"
-    return f"{'Vec' if attribute.multi else 'Option'}<{value_type(attribute, parents)}>"
+    value = value_type(attribute, parents)
+    if not attribute.multi:
+        return f"Option<{value}>"
+    return f"Option<Vec<{value}>>" if attribute.name in SELDOM else f"Vec<{value}>"
 
 
 def print_enum(enum):

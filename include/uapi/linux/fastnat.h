@@ -23,6 +23,8 @@
  *   policies are not asked.
  * @FASTNAT_POLICY_ACTION_NO_DNAT: Leave the destination alone; later
  *   destination policies are not asked.
+ * @FASTNAT_POLICY_ACTION_REDIRECT: Translate the destination to the first
+ *   address of the input interface, and to to-port-min if given (PREROUTING).
  */
 enum fastnat_policy_action {
 	FASTNAT_POLICY_ACTION_SNAT,
@@ -30,6 +32,7 @@ enum fastnat_policy_action {
 	FASTNAT_POLICY_ACTION_DNAT,
 	FASTNAT_POLICY_ACTION_NO_SNAT,
 	FASTNAT_POLICY_ACTION_NO_DNAT,
+	FASTNAT_POLICY_ACTION_REDIRECT,
 };
 
 /**
@@ -190,6 +193,28 @@ enum fastnat_refused_mode {
 	FASTNAT_REFUSED_MODE_ON,
 };
 
+/**
+ * enum fastnat_balance - How a dnat policy chooses one of several targets for
+ *   a new flow.
+ * @FASTNAT_BALANCE_SOURCE_HASH: By a hash of the source address and the
+ *   weights: a client keeps its target as long as that is in the list.
+ * @FASTNAT_BALANCE_RANDOM: At random, by the weights.
+ */
+enum fastnat_balance {
+	FASTNAT_BALANCE_SOURCE_HASH,
+	FASTNAT_BALANCE_RANDOM,
+};
+
+enum {
+	FASTNAT_A_TARGET_ADDR = 1,
+	FASTNAT_A_TARGET_PORT_MIN,
+	FASTNAT_A_TARGET_PORT_MAX,
+	FASTNAT_A_TARGET_WEIGHT,
+
+	__FASTNAT_A_TARGET_MAX,
+	FASTNAT_A_TARGET_MAX = (__FASTNAT_A_TARGET_MAX - 1)
+};
+
 enum {
 	FASTNAT_A_POLICY_ID = 1,
 	FASTNAT_A_POLICY_PRIORITY,
@@ -225,6 +250,9 @@ enum {
 	FASTNAT_A_POLICY_SUBSCRIBER_FLOWS,
 	FASTNAT_A_POLICY_SUBSCRIBER_RATE,
 	FASTNAT_A_POLICY_MAPPING,
+	FASTNAT_A_POLICY_TARGET,
+	FASTNAT_A_POLICY_BALANCE,
+	FASTNAT_A_POLICY_TO_PREFIX,
 
 	__FASTNAT_A_POLICY_MAX,
 	FASTNAT_A_POLICY_MAX = (__FASTNAT_A_POLICY_MAX - 1)

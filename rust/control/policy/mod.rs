@@ -3,6 +3,7 @@
 //! policy-add, policies-add, policy-del, policy-get.
 
 mod read;
+mod target;
 mod write;
 
 use super::{once, once_in};
@@ -59,7 +60,8 @@ fn add_all<'a>(
     kind: u32,
 ) -> Answer {
     for one in asked.clone() {
-        once_in(&one.attrs, None).map_err(|refusal| refusal.within(one.nest))?;
+        once_in(&one.attrs, Some(FASTNAT_A_POLICY_TARGET))
+            .map_err(|refusal| refusal.within(one.nest))?;
     }
     let net = request.net.state_or_new()?;
     let mut control = net.control.lock();

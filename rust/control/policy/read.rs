@@ -3,15 +3,14 @@
 //! What a request says of a policy.
 
 use super::super::{if_name, offload};
-use crate::nat::addr::{masked, Addr, Prefix, V4};
+use super::target;
+use crate::nat::addr::{masked, Prefix, V4};
 use crate::nat::policy::{
     Action, Behavior, Filtering, IfName, Invalid, Mapping, Match, Policy, ANY_IFACE,
 };
 use crate::nat::ports::PortRange;
-use crate::nat::tuple::{TCP, UDP};
 use crate::state::control::Control;
 use crate::state::policy::{Entry, Target};
-use crate::state::pool::Pool;
 use crate::sys::genl::Refusal;
 use crate::sys::msg::Attrs;
 use crate::sys::uapi::*;
@@ -40,7 +39,7 @@ pub(super) fn entry(
     policy
         .validate()
         .map_err(|invalid| invalid_at(attrs, invalid))?;
-    let target = target(attrs, control, &policy)?;
+    let target = target::read(attrs, control, &policy)?;
     let usage = match &target {
         Target::Pool(pool) => Some(pool.usage.clone()),
         _ => None,
@@ -70,7 +69,7 @@ fn for_flows_only(attrs: &Attrs<'_>, policy: &Policy<V4>) -> Result<(), Refusal>
             unused(attrs, &OF_FLOWS)?;
             unused(attrs, &OF_BINDINGS)
         }
-        Action::Dnat => unused(attrs, &OF_BINDINGS),
+        Action::Dnat | Action::Redirect => unused(attrs, &OF_BINDINGS),
         Action::Snat | Action::Masquerade => Ok(()),
     }
 }
@@ -112,7 +111,7 @@ fn behavior(attrs: &Attrs<'_>) -> Result<Behavior, Refusal> {
     Behavior::new(mapping, filtering).ok_or_else(|| refusal.at(asked))
 }
 
-fn unused(attrs: &Attrs<'_>, kinds: &[u32]) -> Result<(), Refusal> {
+pub(super) fn unused(attrs: &Attrs<'_>, kinds: &[u32]) -> Result<(), Refusal> {
     match kinds.iter().find_map(|kind| attrs.get(*kind)) {
         None => Ok(()),
         attr => Err(Refusal::new(EINVAL, c"this action does not take the attribute").at(attr)),
@@ -148,6 +147,7 @@ fn action(attrs: &Attrs<'_>) -> Result<Action, Refusal> {
             FASTNAT_POLICY_ACTION_MASQUERADE => Action::Masquerade,
             FASTNAT_POLICY_ACTION_DNAT => Action::Dnat,
             FASTNAT_POLICY_ACTION_NO_SNAT => Action::NoSnat,
+            FASTNAT_POLICY_ACTION_REDIRECT => Action::Redirect,
             _ => Action::NoDnat,
         },
     )
@@ -193,7 +193,7 @@ fn matches(attrs: &Attrs<'_>) -> Result<Match<V4>, Refusal> {
     })
 }
 
-fn prefix(attrs: &Attrs<'_>, addr: u32, len: u32) -> Result<Prefix<V4>, Refusal> {
+pub(super) fn prefix(attrs: &Attrs<'_>, addr: u32, len: u32) -> Result<Prefix<V4>, Refusal> {
     let bits = attrs.get(len);
     let Some(attr) = attrs.get(addr) else {
         return match bits {
@@ -211,7 +211,7 @@ fn prefix(attrs: &Attrs<'_>, addr: u32, len: u32) -> Result<Prefix<V4>, Refusal>
     prefix.ok_or_else(|| refusal.at(Some(attr)))
 }
 
-fn range(attrs: &Attrs<'_>, min: u32, max: u32) -> Result<Option<PortRange>, Refusal> {
+pub(super) fn range(attrs: &Attrs<'_>, min: u32, max: u32) -> Result<Option<PortRange>, Refusal> {
     let last = attrs.get(max);
     let Some(first) = attrs.get(min) else {
         return match last {
@@ -242,83 +242,4 @@ fn invalid_at(attrs: &Attrs<'_>, invalid: Invalid) -> Refusal {
         Invalid::Mark => (c"the mark has bits outside its mask", FASTNAT_A_POLICY_MARK),
     };
     Refusal::new(EINVAL, message).at(attrs.get(attr))
-}
-
-fn target(attrs: &Attrs<'_>, control: &Control, policy: &Policy<V4>) -> Result<Target, Refusal> {
-    match policy.action {
-        Action::Snat | Action::Masquerade => unused(attrs, &TO),
-        Action::Dnat => unused(attrs, &[FASTNAT_A_POLICY_POOL]),
-        Action::NoSnat | Action::NoDnat => unused(attrs, &EITHER),
-    }?;
-    let pool = pool(attrs, control)?;
-    match policy.action {
-        Action::Snat => match pool {
-            Some(pool) if !pool.ranges.is_empty() => Ok(Target::Pool(pool)),
-            Some(_) => Err(Refusal::new(EINVAL, c"the pool has no addresses")
-                .at(attrs.get(FASTNAT_A_POLICY_POOL))),
-            None => Err(Refusal::missing(FASTNAT_A_POLICY_POOL)),
-        },
-        Action::Masquerade => match pool {
-            Some(pool) if !pool.has_ports_alone() => {
-                let message = c"the ports of the pool go by its own addresses: not for masquerade";
-                Err(Refusal::new(EINVAL, message).at(attrs.get(FASTNAT_A_POLICY_POOL)))
-            }
-            pool => Ok(Target::Masquerade(pool)),
-        },
-        Action::Dnat => endpoint(attrs, policy),
-        Action::NoSnat | Action::NoDnat => Ok(Target::Exempt),
-    }
-}
-
-const TO: [u32; 3] = [
-    FASTNAT_A_POLICY_TO_ADDR,
-    FASTNAT_A_POLICY_TO_PORT_MIN,
-    FASTNAT_A_POLICY_TO_PORT_MAX,
-];
-const EITHER: [u32; 4] = [
-    FASTNAT_A_POLICY_POOL,
-    FASTNAT_A_POLICY_TO_ADDR,
-    FASTNAT_A_POLICY_TO_PORT_MIN,
-    FASTNAT_A_POLICY_TO_PORT_MAX,
-];
-
-fn pool(attrs: &Attrs<'_>, control: &Control) -> Result<Option<Arc<Pool>>, Refusal> {
-    let Some(attr) = attrs.get(FASTNAT_A_POLICY_POOL) else {
-        return Ok(None);
-    };
-    let pool = attr.name().and_then(|name| control.pool(&name));
-    let refusal = Refusal::new(ENOENT, c"there is no such pool");
-    pool.cloned()
-        .map(Some)
-        .ok_or_else(|| refusal.at(Some(attr)))
-}
-
-fn endpoint(attrs: &Attrs<'_>, policy: &Policy<V4>) -> Result<Target, Refusal> {
-    let missing = Refusal::missing(FASTNAT_A_POLICY_TO_ADDR);
-    let to = attrs.get(FASTNAT_A_POLICY_TO_ADDR).ok_or(missing)?;
-    if to.addr().is_multicast() || to.addr().is_unspecified() {
-        let refusal = Refusal::new(EINVAL, c"the new destination has to be one host");
-        return Err(refusal.at(Some(to)));
-    }
-    let first = attrs.get(FASTNAT_A_POLICY_TO_PORT_MIN);
-    let ports = range(
-        attrs,
-        FASTNAT_A_POLICY_TO_PORT_MIN,
-        FASTNAT_A_POLICY_TO_PORT_MAX,
-    )?;
-    let matched = policy.matches.dport;
-    if let Some(ports) = ports {
-        if !matches!(policy.matches.proto, TCP | UDP) {
-            let refusal = Refusal::new(EINVAL, c"ports need a protocol that has them: tcp or udp");
-            return Err(refusal.at(first));
-        }
-        if ports.len() != 1 && ports.len() != matched.len() {
-            let refusal = Refusal::new(ERANGE, c"as many new ports are needed as are matched");
-            return Err(refusal.at(attrs.get(FASTNAT_A_POLICY_TO_PORT_MAX)));
-        }
-    }
-    Ok(Target::Endpoint {
-        addr: to.addr(),
-        ports,
-    })
 }

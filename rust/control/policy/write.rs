@@ -3,10 +3,11 @@
 //! What a list says of a policy.
 
 use super::super::offload;
+use super::target;
 use crate::nat::addr::{Prefix, V4};
 use crate::nat::policy::{Action, Behavior, Filtering, Mapping, Match, ANY_IFACE};
 use crate::nat::ports::PortRange;
-use crate::state::policy::{Entry, Target};
+use crate::state::policy::Entry;
 use crate::sys::msg::Message;
 use crate::sys::uapi::*;
 use crate::table::subscriber::Limits;
@@ -21,17 +22,8 @@ pub(super) fn put(message: &mut Message<'_>, entry: &Entry) -> Result {
     message.u32(FASTNAT_A_POLICY_PRIORITY, policy.priority)?;
     message.u32(FASTNAT_A_POLICY_ACTION, action_number(policy.action))?;
     put_matches(message, &policy.matches)?;
-    if let Some(pool) = entry.pool() {
-        message.name(FASTNAT_A_POLICY_POOL, &pool.name)?;
-    }
-    if let Target::Endpoint { addr, ports } = entry.target {
-        message.addr(FASTNAT_A_POLICY_TO_ADDR, addr)?;
-        if let Some(ports) = ports {
-            message.u16(FASTNAT_A_POLICY_TO_PORT_MIN, ports.min())?;
-            message.u16(FASTNAT_A_POLICY_TO_PORT_MAX, ports.max())?;
-        }
-    }
-    if !matches!(entry.target, Target::Exempt) {
+    target::put(message, entry)?;
+    if entry.translates() {
         put_expiry(message, &entry.owner.expiry)?;
         offload::put_policy(message, entry.owner.offload)?;
         put_behavior(message, entry.owner.behavior)?;
@@ -150,5 +142,6 @@ fn action_number(action: Action) -> u32 {
         Action::Dnat => FASTNAT_POLICY_ACTION_DNAT,
         Action::NoSnat => FASTNAT_POLICY_ACTION_NO_SNAT,
         Action::NoDnat => FASTNAT_POLICY_ACTION_NO_DNAT,
+        Action::Redirect => FASTNAT_POLICY_ACTION_REDIRECT,
     }
 }

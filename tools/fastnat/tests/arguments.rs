@@ -6,8 +6,8 @@ use clap::{CommandFactory, Parser};
 use fastnat::cli::{Cli, Noun, binding, config, flow, policy, pool, stats};
 use fastnat_netlink::Proto;
 use fastnat_netlink::generated::{
-    Allocation, Binding, Expiry, Filtering, Group, Mapping, OffloadChoice, Policy, PolicyAction,
-    Pool, Range, Tuple,
+    Allocation, Balance, Binding, Expiry, Filtering, Group, Mapping, OffloadChoice, Policy,
+    PolicyAction, Pool, Range, Target, Tuple,
 };
 
 fn noun(line: &str) -> Noun {
@@ -109,6 +109,75 @@ fn dnat_targets() {
         target("10.0.0.80:9000-9099"),
         (addr(), Some(9000), Some(9099))
     );
+}
+
+#[test]
+fn dnat_to_several_targets() {
+    let target = |last: u8, port_min, port_max, weight| Target {
+        addr: Some([10, 0, 0, last].into()),
+        port_min,
+        port_max,
+        weight,
+    };
+    let three = added_policy(
+        "fastnat policy add dnat --to 10.0.0.80:8080@3 --to 10.0.0.81 \
+         --to 10.0.0.82:9000-9099@65535",
+    );
+    let expected = Policy {
+        target: Some(vec![
+            target(80, Some(8080), None, Some(3)),
+            target(81, None, None, None),
+            target(82, Some(9000), Some(9099), Some(65535)),
+        ]),
+        ..action(PolicyAction::Dnat)
+    };
+    assert_eq!(three, expected);
+    // What is said of one alone is not dropped either.
+    let one = added_policy("fastnat policy add dnat --to 10.0.0.80@3");
+    assert_eq!(one.target, Some(vec![target(80, None, None, Some(3))]));
+    let one = added_policy("fastnat policy add dnat --to 10.0.0.80 --balance random");
+    assert_eq!(one.target, Some(vec![target(80, None, None, None)]));
+    assert_eq!((one.to_addr, one.balance), (None, Some(Balance::Random)));
+}
+
+#[test]
+fn redirects() {
+    let line = "fastnat policy add redirect --in lan0 --proto tcp --dport 80 --to-port 3128";
+    let expected = Policy {
+        in_iface: Some("lan0".into()),
+        proto: Some(Proto::TCP),
+        dst_port_min: Some(80),
+        to_port_min: Some(3128),
+        ..action(PolicyAction::Redirect)
+    };
+    assert_eq!(added_policy(line), expected);
+    let kept = added_policy("fastnat policy add redirect");
+    assert_eq!(kept, action(PolicyAction::Redirect));
+}
+
+#[test]
+fn networks_map_to_networks() {
+    let snat = added_policy("fastnat policy add snat --to 192.0.2.0/24 --src 10.0.0.0/24");
+    let expected = Policy {
+        src_addr: Some([10, 0, 0, 0].into()),
+        src_prefix: Some(24),
+        to_addr: Some([192, 0, 2, 0].into()),
+        to_prefix: Some(24),
+        ..action(PolicyAction::Snat)
+    };
+    assert_eq!(snat, expected);
+    let dnat = added_policy("fastnat policy add dnat --to 10.0.0.0/24:81");
+    let expected = Policy {
+        to_addr: Some([10, 0, 0, 0].into()),
+        to_prefix: Some(24),
+        to_port_min: Some(81),
+        ..action(PolicyAction::Dnat)
+    };
+    assert_eq!(dnat, expected);
+    // The kernel refuses both beside each other.
+    let mixed = added_policy("fastnat policy add dnat --to 10.0.0.1 --to 10.0.1.0/24");
+    assert_eq!(mixed.to_prefix, Some(24));
+    assert_eq!(mixed.target.map(|targets| targets.len()), Some(2));
 }
 
 #[test]
@@ -389,8 +458,22 @@ fn mistakes_are_explained() {
         ),
         ("policy add masquerade --id 0", "0 is not in 1.."),
         ("policy add snat", "--pool <NAME>"),
-        ("policy add dnat --dport 80", "--to <ADDR[:PORT[-PORT]]>"),
+        (
+            "policy add dnat --dport 80",
+            "--to <ADDR[/LEN][:PORT[-PORT]][@WEIGHT]>",
+        ),
         ("policy add dnat --to 10.0.0.1:0", "port 0"),
+        ("policy add redirect --to-port 0", "port 0"),
+        ("policy add redirect --to 10.0.0.1", "--to"),
+        (
+            "policy add dnat --to 10.0.0.1@0",
+            "not a weight, 1 to 65535",
+        ),
+        ("policy add dnat --to 10.0.0.1:80@65536", "not a weight"),
+        (
+            "policy add dnat --to 10.0.0.1 --to 10.0.0.2 --balance fair",
+            "use one of: source-hash, random",
+        ),
         ("policy del", "<ID>"),
         (
             "pool add p --range 1.1.1.9-1.1.1.1",

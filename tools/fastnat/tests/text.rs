@@ -6,9 +6,9 @@ use fastnat::failure::Failure;
 use fastnat::output::Text;
 use fastnat::show;
 use fastnat_netlink::generated::{
-    Allocation, Binding, Config, ConntrackMode, Devices, EventLevel, Expiry, Filtering, Flow,
-    Mapping, Node, NumaMode, OffloadChoice, OffloadMode, Policy, PolicyAction, Pool, Range, Stats,
-    Tuple,
+    Allocation, Balance, Binding, Config, ConntrackMode, Devices, EventLevel, Expiry, Filtering,
+    Flow, Mapping, Node, NumaMode, OffloadChoice, OffloadMode, Policy, PolicyAction, Pool, Range,
+    Stats, Target, Tuple,
 };
 use fastnat_netlink::{Error, Proto, Refusal};
 
@@ -135,6 +135,30 @@ fn policies_read_like_the_command_line() {
         r#"{"id":3}"#
     );
     assert_eq!(text(&show::Added(added)), "policy 3\n");
+}
+
+#[test]
+fn targets_read_like_the_command_line() {
+    let target = |last: u8, weight| Target {
+        addr: Some([10, 0, 0, last].into()),
+        port_min: Some(80),
+        port_max: Some(80),
+        weight: Some(weight),
+    };
+    let policy = |target, balance| Policy {
+        action: Some(PolicyAction::Dnat),
+        target: Some(target),
+        balance: Some(balance),
+        ..Policy::default()
+    };
+    let shown = |policy: Policy| text(&show::Policies(vec![policy]));
+    let two = policy(vec![target(1, 1), target(2, 5)], Balance::SourceHash);
+    assert!(shown(two).ends_with("  10.0.0.1:80 10.0.0.2:80@5\n"));
+    let many = policy(
+        (1..=9).map(|last| target(last, 1)).collect(),
+        Balance::Random,
+    );
+    assert!(shown(many).contains("10.0.0.3:80 10.0.0.4:80 and 5 more random"));
 }
 
 #[test]

@@ -81,7 +81,21 @@ proptest! {
             prop_assert_eq!(prefix.contains(v4(other)), other & mask == addr & mask);
             prop_assert!(prefix.contains(v4(addr)));
             prop_assert_eq!((prefix.addr(), prefix.bits()), (v4(addr & mask), len));
+            prop_assert_eq!(prefix.is_network(), len < 32);
+            prop_assert_eq!(prefix.last(), v4(addr | !mask));
         }
+    }
+
+    /// From one network to another and back: nobody meets anybody else.
+    #[test]
+    fn host_parts_are_kept(addr: u32, other: u32, host: u32, len in 0u8..33) {
+        let prefix = |addr| Prefix::new(v4(addr).masked(len), len).expect("a prefix");
+        let (inside, outside) = (prefix(addr), prefix(other));
+        let host = inside.with_host_of(v4(host));
+        prop_assert!(inside.contains(host));
+        let mapped = outside.with_host_of(host);
+        prop_assert!(outside.contains(mapped));
+        prop_assert_eq!(inside.with_host_of(mapped), host);
     }
 
     #[test]

@@ -232,6 +232,7 @@ fn validation_names_the_field() {
         (Action::NoSnat, Side::Source),
         (Action::Dnat, Side::Destination),
         (Action::NoDnat, Side::Destination),
+        (Action::Redirect, Side::Destination),
     ] {
         assert_eq!(action.side(), side);
         let matches = Match {

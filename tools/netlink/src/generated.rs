@@ -25,6 +25,9 @@ wire_enum! {
         NoSnat = 3 "no-snat",
         /// Leave the destination alone; later destination policies are not asked.
         NoDnat = 4 "no-dnat",
+        /// Translate the destination to the first address of the input interface, and to to-port-
+        /// min if given (PREROUTING).
+        Redirect = 5 "redirect",
     }
 }
 
@@ -164,6 +167,32 @@ wire_enum! {
     }
 }
 
+wire_enum! {
+    /// How a dnat policy chooses one of several targets for a new flow.
+    Balance = "balance" {
+        /// By a hash of the source address and the weights: a client keeps its target as long as
+        /// that is in the list.
+        SourceHash = 0 "source-hash",
+        /// At random, by the weights.
+        Random = 1 "random",
+    }
+}
+
+attribute_set! {
+    /// One of the endpoints to which a dnat policy translates.
+    Target = "target" {
+        /// New destination address; required.
+        1 addr: Option<Ipv4Addr> = "addr",
+        /// New destination port, for whatever port was matched; absent keeps the port. With port-
+        /// max the first of a range.
+        2 port_min: Option<u16> = "port-min",
+        /// Last new destination port; when given, must span as many ports as are matched.
+        3 port_max: Option<u16> = "port-max",
+        /// Its share of the flows, beside the weights of the others. Default 1.
+        4 weight: Option<u16> = "weight",
+    }
+}
+
 attribute_set! {
     /// The attribute set `policy`.
     Policy = "policy" {
@@ -201,10 +230,12 @@ attribute_set! {
         16 mark_mask: Option<u32> = "mark-mask",
         /// Pool of an snat policy; of a masquerade policy its port range and mode.
         17 pool: Option<String> = "pool",
-        /// New destination address of a dnat policy.
+        /// New destination address of a dnat policy. With to-prefix the network in which an address
+        /// keeps its host part: for dnat the destination, for snat, instead of a pool, the source,
+        /// which keeps its port as well.
         18 to_addr: Option<Ipv4Addr> = "to-addr",
-        /// New destination port of a dnat policy, for whatever port was matched; absent keeps the
-        /// port. With to-port-max the first of a range.
+        /// New destination port of a dnat or redirect policy, for whatever port was matched; absent
+        /// keeps the port. With to-port-max the first of a range.
         19 to_port_min: Option<u16> = "to-port-min",
         /// Last new destination port; when given, must span as many ports as are matched.
         20 to_port_max: Option<u16> = "to-port-max",
@@ -243,6 +274,14 @@ attribute_set! {
         /// snat and masquerade: what shares an outside endpoint. Default endpoint-independent. With
         /// address-and-port-dependent, filtering is that, too.
         34 mapping: Option<Mapping> = "mapping",
+        /// Targets of a dnat policy, instead of to-addr; at most 64. Each new flow goes to one of
+        /// them, as balance says.
+        35 target: Option<Vec<Target>> = "target",
+        /// How one of the targets is chosen. Default source-hash.
+        36 balance: Option<Balance> = "balance",
+        /// Prefix length of to-addr: for dnat that of dst-addr, for snat that of src-addr. Absent
+        /// means the whole address.
+        37 to_prefix: Option<u8> = "to-prefix",
     }
 }
 

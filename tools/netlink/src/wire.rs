@@ -145,6 +145,29 @@ impl<T: Value> Field for Vec<T> {
     }
 }
 
+/// A list that most objects do not have.
+impl<T: Value> Field for Option<Vec<T>> {
+    const NESTED: Option<&'static Set> = T::NESTED;
+
+    fn emit(&self, kind: u16, out: &mut Vec<u8>) {
+        if let Some(list) = self {
+            list.emit(kind, out);
+        }
+    }
+
+    fn absorb(&mut self, payload: &[u8]) -> Result<(), DecodeError> {
+        self.get_or_insert_default().absorb(payload)
+    }
+
+    fn omitted(&self) -> bool {
+        self.is_none()
+    }
+
+    fn number(&self) -> Option<u64> {
+        None
+    }
+}
+
 /// The payload of a flag, which says all by being there.
 impl Value for () {
     fn write(&self, _: &mut Vec<u8>) {}

@@ -13,6 +13,7 @@ pub mod offload;
 pub mod policy;
 pub mod pool;
 pub mod stats;
+pub mod target;
 
 use std::ffi::OsString;
 

@@ -9,7 +9,8 @@ use fastnat_netlink::generated::{Policy as Attributes, PolicyAction};
 use super::behavior::Behavior;
 use super::expiry::Expiry;
 use super::offload::Offload;
-use crate::parse::{Endpoint, Iface, Mark, PoolName, Ports, Prefix};
+use super::target::Targets;
+use crate::parse::{Iface, Mark, PoolName, Ports, Prefix, pool_ports};
 
 const ADD_EXAMPLES: &str = "\
 Examples:
@@ -19,7 +20,10 @@ Examples:
   fastnat policy add masquerade --out eth0 --src 10.9.0.0/16 --priority 500 --offload off
   fastnat policy add no-snat --dst 192.168.0.0/16 --priority 100
   fastnat policy add dnat --to 10.0.0.80:8080 --dst 203.0.113.7 --proto tcp --dport 80
-  fastnat policy add dnat --to 10.0.0.80:9000-9099 --proto udp --dport 5000-5099 --in eth0";
+  fastnat policy add dnat --to 10.0.0.80:9000-9099 --proto udp --dport 5000-5099 --in eth0
+  fastnat policy add dnat --to 10.0.0.80@2 --to 10.0.0.81 --proto tcp --dport 443 --in eth0
+  fastnat policy add dnat --to 10.0.0.0/24 --dst 203.0.113.0/24
+  fastnat policy add snat --to 203.0.113.0/24 --src 10.0.0.0/24";
 
 const LOAD_EXAMPLES: &str = "\
 Examples:
@@ -70,13 +74,22 @@ impl Policy {
 /// What a policy does.
 #[derive(Debug, Subcommand)]
 pub enum Action {
-    /// Translate the source to an endpoint of a pool
-    #[command(after_help = "Example:\n  \
-        fastnat policy add snat --pool web --src 10.0.0.0/8 --out eth0")]
+    /// Translate the source to an endpoint of a pool, or to another network
+    #[command(after_help = "Examples:\n  \
+        fastnat policy add snat --pool web --src 10.0.0.0/8 --out eth0\n  \
+        fastnat policy add snat --to 203.0.113.0/24 --src 10.0.0.0/24")]
     Snat {
         /// Pool of outside addresses and ports
-        #[arg(long, value_name = "NAME")]
-        pool: PoolName,
+        #[arg(
+            long,
+            value_name = "NAME",
+            required_unless_present = "to",
+            conflicts_with = "to"
+        )]
+        pool: Option<PoolName>,
+        /// Network as long as that of --src, in which each address keeps its host part; ports stay
+        #[arg(long, value_name = "PREFIX")]
+        to: Option<Prefix>,
         /// Which flows.
         #[command(flatten)]
         matches: Matches,
@@ -103,15 +116,30 @@ pub enum Action {
         #[command(flatten)]
         behavior: Behavior,
     },
-    /// Translate the destination to a given endpoint
+    /// Translate the destination to a given endpoint, or to one of several
     #[command(after_help = "Examples:\n  \
         fastnat policy add dnat --to 10.0.0.80 --dst 203.0.113.7 --proto tcp --dport 80\n  \
-        fastnat policy add dnat --to 10.0.0.80:9000-9099 --proto udp --dport 5000-5099")]
+        fastnat policy add dnat --to 10.0.0.80:9000-9099 --proto udp --dport 5000-5099\n  \
+        fastnat policy add dnat --to 10.0.0.80@2 --to 10.0.0.81 --proto tcp --dport 443")]
     Dnat {
-        /// New destination; without a port the port stays; one port takes all that match; a range
-        /// has to be as long as what is matched, and maps one to one
-        #[arg(long, value_name = "ADDR[:PORT[-PORT]]")]
-        to: Endpoint,
+        /// Where to.
+        #[command(flatten)]
+        targets: Targets,
+        /// Which flows.
+        #[command(flatten)]
+        matches: Matches,
+        /// What becomes of the flows.
+        #[command(flatten)]
+        flows: OfFlows,
+    },
+    /// Translate the destination to the address of the input interface: to the gateway itself
+    #[command(after_help = "Example:\n  \
+        fastnat policy add redirect --in lan0 --proto tcp --dport 80 --to-port 3128")]
+    Redirect {
+        /// New destination port; one takes all that match; a range has to be as long as what is
+        /// matched, and maps one to one; by default the port stays
+        #[arg(long, value_name = "PORT[-PORT]", value_parser = pool_ports)]
+        to_port: Option<Ports>,
         /// Which flows.
         #[command(flatten)]
         matches: Matches,
@@ -194,11 +222,14 @@ impl Action {
         match self {
             Self::Snat {
                 pool,
+                to,
                 matches,
                 flows,
                 behavior,
             } => Attributes {
-                pool: Some(pool.0),
+                pool: pool.map(|name| name.0),
+                to_addr: to.map(|prefix| prefix.addr),
+                to_prefix: to.map(|prefix| prefix.len),
                 ..behavior.attributes(flows.attributes(matches.attributes(PolicyAction::Snat)))
             },
             Self::Masquerade {
@@ -211,11 +242,19 @@ impl Action {
                 ..behavior
                     .attributes(flows.attributes(matches.attributes(PolicyAction::Masquerade)))
             },
-            Self::Dnat { to, matches, flows } => Attributes {
-                to_addr: Some(to.addr),
-                to_port_min: to.ports.map(|ports| ports.min),
-                to_port_max: to.ports.and_then(Ports::max_if_range),
-                ..flows.attributes(matches.attributes(PolicyAction::Dnat))
+            Self::Dnat {
+                targets,
+                matches,
+                flows,
+            } => targets.attributes(flows.attributes(matches.attributes(PolicyAction::Dnat))),
+            Self::Redirect {
+                to_port,
+                matches,
+                flows,
+            } => Attributes {
+                to_port_min: to_port.map(|ports| ports.min),
+                to_port_max: to_port.and_then(Ports::max_if_range),
+                ..flows.attributes(matches.attributes(PolicyAction::Redirect))
             },
             Self::NoSnat { matches } => matches.attributes(PolicyAction::NoSnat),
             Self::NoDnat { matches } => matches.attributes(PolicyAction::NoDnat),

@@ -12,6 +12,7 @@ mod pool;
 mod size;
 mod stats;
 mod table;
+mod target;
 
 use std::net::Ipv4Addr;
 

@@ -5,10 +5,10 @@
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
 
-use fastnat_netlink::generated::{Expiry, Filtering, Mapping, OffloadChoice, Policy, PolicyAction};
+use fastnat_netlink::generated::{Expiry, Filtering, Mapping, OffloadChoice, Policy};
 use serde::Serialize;
 
-use super::{or_empty, titles};
+use super::{or_empty, target, titles};
 use crate::output::{Align, Text, table};
 
 /// The reply to `policy add`.
@@ -89,7 +89,7 @@ fn row(policy: &Policy) -> Vec<String> {
         or_empty(policy.priority),
         or_empty(policy.action),
         matches(policy),
-        target(policy),
+        target::of(policy),
         or_empty(policy.flows),
         or_empty(policy.hits),
         expiry(policy),
@@ -119,7 +119,8 @@ fn matches(policy: &Policy) -> String {
     if text.is_empty() { "any".into() } else { text }
 }
 
-fn prefix(addr: Option<Ipv4Addr>, len: Option<u8>) -> Option<String> {
+/// A network, or an address.
+pub(super) fn prefix(addr: Option<Ipv4Addr>, len: Option<u8>) -> Option<String> {
     Some(match len {
         None | Some(32) => addr?.to_string(),
         Some(len) => format!("{}/{len}", addr?),
@@ -142,21 +143,6 @@ pub(super) fn mark(value: Option<u32>, mask: Option<u32>) -> Option<String> {
         None | Some(u32::MAX) => format!("{value:#x}"),
         Some(mask) => format!("{value:#x}/{mask:#x}"),
     })
-}
-
-fn target(policy: &Policy) -> String {
-    if policy.action == Some(PolicyAction::Dnat) {
-        let addr = or_empty(policy.to_addr);
-        return match ports(policy.to_port_min, policy.to_port_max) {
-            Some(ports) => format!("{addr}:{ports}"),
-            None => addr,
-        };
-    }
-    policy
-        .pool
-        .as_ref()
-        .map(|name| format!("pool {name}"))
-        .unwrap_or_default()
 }
 
 /// What is not as in the settings, in the words of the command line.
