@@ -24,6 +24,7 @@ TESTS=(
 	a_flush_of_the_source_alone_leaks_nothing
 	with_a_pool_too
 	policies_that_share_a_pool_leave_nothing
+	outside_by_pattern_and_by_group
 )
 
 # Both hosts make themselves known to the server, then talk through the outside.
@@ -124,6 +125,28 @@ policies_that_share_a_pool_leave_nothing() {
 	works "delete the second" fn policy del 2
 	is "flows" "$(flows) $(counter flows)" "0 0"
 	is "bindings" "$(bindings) $(counter bindings)" "0 0"
+}
+
+# With addresses of the gateway's, and with a pool of which no interface has the addresses.
+outside_by_pattern_and_by_group() {
+	local way seen
+	ip -n "$gw" link set wan0 group 9
+	hold s udp "$server" 192.0.2.4:7000
+	for way in '--out wan*' '--out-group 9'; do
+		unconfigure
+		# shellcheck disable=SC2086 # two words
+		configure policy add masquerade $way
+		meet "$client2" 10.0.1.2 '^192\.0\.2\.1:[0-9]+$'
+		unconfigure
+		configure pool add routed --range 203.0.113.0/28
+		# shellcheck disable=SC2086 # two words
+		configure policy add snat --pool routed $way
+		meet "$client2" 10.0.1.2 '^203\.0\.113\.[0-9]+:[0-9]+$'
+		seen=$(say a 192.0.2.2:53)
+		agent tell s "$seen" hello >/dev/null
+		is "who comes from outside, $way" "$(hear a)" "192.0.2.4:7000 hello"
+	done
+	ip -n "$gw" link set wan0 group default
 }
 
 gateway_topology

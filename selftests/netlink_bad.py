@@ -22,7 +22,8 @@ SETS = {
     "policy": ("id priority action proto src-addr src-prefix dst-addr dst-prefix src-port-min src-port-max "
                "dst-port-min dst-port-max in-iface out-iface mark mark-mask pool to-addr to-port-min "
                "to-port-max flows hits expiry timeout-tcp timeout-udp timeout-icmp tcp-fin offload offload-after filtering "
-               "subscriber-bindings subscriber-flows subscriber-rate mapping target balance to-prefix").split(),
+               "subscriber-bindings subscriber-flows subscriber-rate mapping target balance to-prefix "
+               "in-group out-group refused").split(),
     "target": "addr port-min port-max weight".split(),
     "pool": "name range port-min port-max allocation policies bindings".split(),
     "range": "addr-min addr-max".split(),
@@ -247,6 +248,13 @@ REFUSED = {
         ("dnat without destination", "policy-add", policy(action=u32(DNAT)), WANT_MESSAGE),
         ("dnat with pool", "policy-add", policy(action=u32(DNAT), to_addr=ip("10.0.0.1"), pool=name("used")), WANT_MESSAGE),
         ("dnat with output interface", "policy-add", policy(action=u32(DNAT), to_addr=ip("10.0.0.1"), out_iface=name("wan0")), WANT_MESSAGE),
+        ("dnat with group of output", "policy-add", policy(action=u32(DNAT), to_addr=ip("10.0.0.1"), out_group=u32(0)), WANT_MESSAGE),
+        ("name and group", "policy-add", policy(**GOOD, out_group=u32(1)), WANT_MESSAGE),
+        ("group of 1 byte", "policy-add", policy(**GOOD, in_group=u8(1)), WANT_MESSAGE),
+        ("empty name", "policy-add", policy(**GOOD, in_iface=name("")), WANT_MESSAGE),
+        ("a star alone", "policy-add", policy(**GOOD, in_iface=name("*")), WANT_MESSAGE),
+        ("a star that is not the end", "policy-add", policy(**GOOD, in_iface=name("a*b")), WANT_MESSAGE),
+        ("two stars", "policy-add", policy(**GOOD, in_iface=name("a**")), WANT_MESSAGE),
         ("dnat of 3 ports to 2", "policy-add", policy(action=u32(DNAT), proto=u8(6), dst_port_min=u16(10), dst_port_max=u16(12),
             to_addr=ip("10.0.0.1"), to_port_min=u16(20), to_port_max=u16(21)), WANT_MESSAGE),
         ("dnat of 3 ports to 2 at the end", "policy-add", policy(action=u32(DNAT), proto=u8(6), dst_port_min=u16(10), dst_port_max=u16(12),

@@ -23,6 +23,7 @@ TESTS=(
 	a_host_makes_bindings_so_fast
 	refusals_are_told_with_the_host
 	without_a_limit_there_is_none
+	a_policy_counts_what_it_refuses
 	they_are_listed_and_refused_elsewhere
 	nothing_stays
 )
@@ -147,6 +148,31 @@ without_a_limit_there_is_none() {
 	for port in {6200..6210}; do
 		answered "$(try "$port")"
 	done
+}
+
+# Of the reasons, one of a limit, one of the kind of packet, one of dnat.
+a_policy_counts_what_it_refuses() {
+	policy --subscriber-bindings 1
+	answered "$(try 6300)"
+	is "refused so far" "$(fn --json policy list | jq -c 'map(.refused)')" '[0]'
+	unlike "in words, so far" "$(fn policy list)" REFUSED
+	is "the second" "$(try 6301)" timeout
+	is "the third" "$(try 6302)" timeout
+	is "refused" "$(fn --json policy list | jq -c 'map(.refused)')" '[2]'
+	like "in words" "$(fn policy list)" 'HITS  REFUSED'
+	at "$client" python3 -c '
+import socket
+raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, 50)
+raw.sendto(bytes(40), ("192.0.2.2", 0))'
+	is "with one of another protocol" "$(fn --json policy list | jq -c 'map(.refused)')" '[3]'
+	answered "$(try 6300)"
+	is "what is translated does not count" "$(fn --json policy list | jq -c 'map(.refused)')" '[3]'
+	configure policy add dnat --dst 203.0.113.5 --to 10.0.0.2
+	at "$server" python3 -c '
+import socket
+raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, 50)
+raw.sendto(bytes(40), ("203.0.113.5", 0))'
+	is "with one of dnat" "$(fn --json policy list | jq -c 'map(.refused)')" '[3,1]'
 }
 
 they_are_listed_and_refused_elsewhere() {

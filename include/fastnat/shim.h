@@ -86,6 +86,8 @@ __be32 fastnat_shim_masquerade_addr(const struct sk_buff *skb,
 				    struct net_device *out);
 void fastnat_shim_dev_name(const struct net_device *dev, u8 *name);
 u32 fastnat_shim_dev_index(const struct net_device *dev);
+u32 fastnat_shim_dev_group(const struct net_device *dev);
+struct net_device *fastnat_shim_dev_named(struct net *net, const char *name);
 bool fastnat_shim_dev_is_internal(const struct net_device *dev);
 bool fastnat_shim_dev_has_addr(struct net_device *dev, __be32 addr);
 bool fastnat_shim_dev_masquerades_as(struct net_device *dev, __be32 addr);

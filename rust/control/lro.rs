@@ -3,8 +3,8 @@
 //! lro-set, lro-del, lro-get.
 
 use super::{if_name, once};
+use crate::nat::iface::IfName;
 use crate::nat::lro::{Mode, Reason, Setting};
-use crate::nat::policy::IfName;
 use crate::state::lro::{Entry, LroRefused};
 use crate::state::Net;
 use crate::sys::genl::{doit, dumpit, Answer, Dump, Refusal, Request};

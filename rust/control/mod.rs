@@ -18,7 +18,7 @@ mod stats;
 mod table;
 mod walk;
 
-use crate::nat::policy::IfName;
+use crate::nat::iface::IfName;
 use crate::state::control::Refused;
 use crate::state::policy::Unbuilt;
 use crate::sys::genl::{Refusal, Request};

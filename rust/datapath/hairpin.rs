@@ -10,10 +10,11 @@ use super::binding::{Outside, Request};
 use super::inbound::Destination;
 use super::{outbound, subject, Hook};
 use crate::nat::addr::V4;
+use crate::nat::iface::{Interface, Interfaces};
 use crate::nat::packet::Packet;
-use crate::nat::policy::ANY_IFACE;
 use crate::state::policy::{Snapshot, Target};
 use crate::state::stats::Counter;
+use crate::sys::dev;
 use crate::sys::skb::Skb;
 use crate::table::Owner;
 use kernel::sync::Arc;
@@ -29,17 +30,17 @@ pub(super) fn begin<'a>(
     if to.outside_iface.is_none() && !to.is_mapped {
         return Ok(None);
     }
-    let outside_iface = to.outside_iface.unwrap_or(ANY_IFACE);
+    let outside = to.outside_iface.unwrap_or(Interfaces::ANY);
     let mut subject = subject::of(hook, skb, &packet.tuple);
-    if outside_iface != ANY_IFACE && subject.in_iface == outside_iface {
+    if !outside.is_any() && outside.contains(&subject.in_iface) {
         return Ok(None);
     }
-    subject.out_iface = outside_iface;
+    subject.out_iface = output(hook, &outside, packet.tuple.dst_addr);
     let Some(entry) = rules.source(&subject) else {
         return Ok(None);
     };
     // Where nothing tells outside from inside, only a policy that names its sources does.
-    if outside_iface == ANY_IFACE && entry.policy.matches.src.bits() == 0 {
+    if outside.is_any() && entry.policy.matches.src.bits() == 0 {
         return Ok(None);
     }
     let outside = match &entry.target {
@@ -61,8 +62,21 @@ pub(super) fn begin<'a>(
         entry,
         tuple: &tuple,
     }
-    .binding(outside)?;
-    outbound::add(hook, &tuple, entry, held, false)?;
+    .binding(outside);
+    held.and_then(|held| outbound::add(hook, &tuple, entry, held, false))
+        .inspect_err(|_| entry.owner.refuse())?;
     hook.net.count(Counter::Hairpins);
     Ok(Some(&entry.owner))
+}
+
+/// Which of the interfaces of an outside endpoint a packet to it would leave by: the one that has
+/// the address, if that is one of them. Else only what they have in common is known.
+fn output(hook: &Hook<'_>, outside: &Interfaces, addr: V4) -> Interface {
+    let dev = match outside.name() {
+        Some(name) => dev::named(hook.context, &name, hook.rcu),
+        None => dev::owner_of(hook.context, addr, hook.rcu),
+    };
+    let known = dev.map(|dev| dev.interface());
+    let known = known.filter(|iface| outside.contains(iface));
+    known.unwrap_or_else(|| outside.common())
 }

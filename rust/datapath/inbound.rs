@@ -4,8 +4,9 @@
 
 use super::{hairpin, held, packet as step, subject, target, Hook, Outcome};
 use crate::nat::addr::{Addr, V4};
+use crate::nat::iface::Interfaces;
 use crate::nat::packet::{Ip, Packet};
-use crate::nat::policy::{Filtering, IfName, ANY_IFACE};
+use crate::nat::policy::Filtering;
 use crate::nat::rewrite::Half;
 use crate::nat::time::Deadline;
 use crate::nat::tuple::{Endpoint, Side};
@@ -73,14 +74,17 @@ fn by_policy(
     let inside = match target::of(hook, tuple, entry) {
         Ok(Some(inside)) => inside,
         Ok(None) => return Outcome::Pass(Counter::PassExempt),
-        Err(reason) => return Outcome::Drop(reason),
+        Err(reason) => {
+            entry.owner.refuse();
+            return Outcome::Drop(reason);
+        }
     };
     let to = Destination {
         inside,
         outside_iface: match entry.policy.matches.in_iface {
             _ if target::is_host(entry) => None,
-            ANY_IFACE => outside_of(hook, tuple.dst_addr),
-            name => Some(name),
+            Interfaces::ANY => outside_of(hook, tuple.dst_addr),
+            named => Some(named),
         },
         is_mapped: target::is_network(entry),
     };
@@ -99,8 +103,8 @@ fn by_policy(
 }
 
 /// The interface that owns a local address.
-fn outside_of(hook: &Hook<'_>, addr: V4) -> Option<IfName> {
-    dev::owner_of(hook.context, addr, hook.rcu).map(|dev| dev.name())
+fn outside_of(hook: &Hook<'_>, addr: V4) -> Option<Interfaces> {
+    dev::owner_of(hook.context, addr, hook.rcu).map(|dev| Interfaces::one(dev.name()))
 }
 
 /// A binding lets in whom its policy lets (RFC 4787 REQ-8); other inside hosts always. No flow is
@@ -118,8 +122,8 @@ fn by_binding(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>, rules: &Snaps
         return Outcome::Pass(Counter::PassLocal);
     }
     let outside_iface = match held.owner().outside_iface {
-        ANY_IFACE => outside_of(hook, tuple.dst_addr).unwrap_or(ANY_IFACE),
-        name => name,
+        Interfaces::ANY => outside_of(hook, tuple.dst_addr).unwrap_or_default(),
+        named => named,
     };
     let to = Destination {
         inside: held.inside(),
@@ -163,8 +167,8 @@ fn admits(hook: &Hook<'_>, held: &Held<V4>, src: V4) -> bool {
 pub(super) struct Destination {
     /// The inside endpoint.
     pub(super) inside: Endpoint<V4>,
-    /// The interface that the outside endpoint belongs to, if that is known.
-    pub(super) outside_iface: Option<IfName>,
+    /// The interfaces that the outside endpoint belongs to, if that is known.
+    pub(super) outside_iface: Option<Interfaces>,
     /// Is a whole network led inside?
     pub(super) is_mapped: bool,
 }
@@ -182,11 +186,15 @@ struct Inbound<'a> {
 }
 
 fn begin(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>, new: Inbound<'_>) -> Outcome {
-    let from_inside = matches!(new.source, Source::Ahead);
-    match add(hook, packet, new) {
-        Ok(flow) => step::translate(hook, skb, packet, flow),
-        Err(reason) if from_inside => Outcome::Refuse(reason),
-        Err(reason) => Outcome::Drop(reason),
+    let (owner, from_inside) = (new.owner, matches!(new.source, Source::Ahead));
+    let reason = match add(hook, packet, new) {
+        Ok(flow) => return step::translate(hook, skb, packet, flow),
+        Err(reason) => reason,
+    };
+    owner.refuse();
+    match from_inside {
+        true => Outcome::Refuse(reason),
+        false => Outcome::Drop(reason),
     }
 }
 
@@ -276,8 +284,11 @@ fn deadline(hook: &Hook<'_>, flow: &mut NewFlow<'_, V4>) -> Deadline {
 pub(super) fn untranslatable(hook: &Hook<'_>, skb: &Skb, ip: Ip, reason: Counter) -> Outcome {
     let rules = rules(hook, ip.dst).filter(|rules| rules.has_destination());
     let entry = rules.and_then(|rules| rules.destination(&subject::of_header(hook, skb, &ip)));
-    match entry.is_some_and(|entry| entry.translates()) {
-        true => Outcome::Drop(reason),
-        false => Outcome::Elsewhere,
+    match entry.filter(|entry| entry.translates()) {
+        Some(entry) => {
+            entry.owner.refuse();
+            Outcome::Drop(reason)
+        }
+        None => Outcome::Elsewhere,
     }
 }

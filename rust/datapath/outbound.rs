@@ -7,7 +7,7 @@ use super::inbound::add_flow;
 use super::{offload, packet as step, subject, Hook, Outcome};
 use crate::nat::addr::{Addr, Be16, V4};
 use crate::nat::packet::{Ip, Packet};
-use crate::nat::policy::{Subject, ANY_IFACE};
+use crate::nat::policy::Subject;
 use crate::nat::rewrite::Half;
 use crate::nat::tuple::{Endpoint, Side, Tuple, ICMP};
 use crate::state::policy::{Entry, Snapshot, Target};
@@ -58,6 +58,7 @@ fn let_in_by(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>, flow: &Flow<V4
         // The flow for the source has gone before its time: both begin anew with the next packet.
         Source::Ahead => {
             hook.net.remove(flow, hook.rcu);
+            flow.owner().refuse();
             Outcome::Drop(Counter::DropConflict)
         }
         Source::Open => match first(hook, skb, packet) {
@@ -87,7 +88,7 @@ pub(super) fn let_in_at(
     let dev = outside?;
     let wanted = |binding: &Binding<V4>| {
         let outside = binding.owner().outside_iface;
-        outside == ANY_IFACE || outside == dev.name()
+        outside.is_any() || outside.contains(&dev.interface())
     };
     let (proto, dst) = (tuple.proto, tuple.dst());
     let found = hook
@@ -112,7 +113,7 @@ fn first(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>) -> Outcome {
         }
         Ok(None) if entry.translates() => Outcome::Pass(Counter::PassLocal),
         Ok(None) => Outcome::Pass(Counter::PassExempt),
-        Err(reason) => refuse(hook, tuple.src_addr, reason),
+        Err(reason) => refuse(hook, tuple.src_addr, entry, reason),
     }
 }
 
@@ -218,23 +219,30 @@ fn is_from_outside_address(hook: &Hook<'_>, src: V4) -> bool {
 
 /// What the host sends from an address of the output interface may leave as it is; all else that
 /// should have been translated may not.
-fn refuse(hook: &Hook<'_>, src: V4, reason: Counter) -> Outcome {
-    match is_from_outside_address(hook, src) {
-        true => Outcome::Pass(Counter::PassLocal),
-        false => Outcome::Refuse(reason),
+fn refuse(hook: &Hook<'_>, src: V4, entry: &Entry, reason: Counter) -> Outcome {
+    if is_from_outside_address(hook, src) {
+        return Outcome::Pass(Counter::PassLocal);
     }
+    entry.owner.refuse();
+    Outcome::Refuse(reason)
 }
 
 /// A packet that cannot be translated is dropped if a policy says that it should be.
 pub(super) fn untranslatable(hook: &Hook<'_>, skb: &Skb, ip: Ip, reason: Counter) -> Outcome {
     match policy(hook, &subject::of_header(hook, skb, &ip)) {
-        Some((_, entry)) if entry.translates() => refuse(hook, ip.src, reason),
+        Some((_, entry)) if entry.translates() => refuse(hook, ip.src, entry, reason),
         Some(_) => Outcome::Pass(Counter::PassExempt),
         None => Outcome::Pass(Counter::PassUntouched),
     }
 }
 
-/// Does a source policy say that this should be translated?
-pub(super) fn should_translate(hook: &Hook<'_>, subject: &Subject<V4>) -> bool {
-    policy(hook, subject).is_some_and(|(_, entry)| entry.translates())
+/// Does a source policy say that this should be translated, which it cannot be?
+pub(super) fn is_refused(hook: &Hook<'_>, subject: &Subject<V4>) -> bool {
+    match policy(hook, subject) {
+        Some((_, entry)) if entry.translates() => {
+            entry.owner.refuse();
+            true
+        }
+        _ => false,
+    }
 }

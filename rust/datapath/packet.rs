@@ -54,16 +54,26 @@ pub(super) fn translate(
 fn rewrite(skb: &mut Skb, packet: &Packet<V4>, entry: &FlowEntry<V4>) -> Outcome {
     let (half, new) = (entry.half(), entry.new_end());
     let Some(plain) = Plain::of(packet) else {
-        return replace(skb, packet, half, new);
+        let outcome = replace(skb, packet, half, new);
+        if let Outcome::Drop(reason) = outcome {
+            return refuse(entry, reason);
+        }
+        return outcome;
     };
     let csum = skb.checksum();
     let Some(bytes) = skb.writable(plain.end()) else {
-        return Outcome::Drop(Counter::DropMemory);
+        return refuse(entry, Counter::DropMemory);
     };
     match plain.rewrite(bytes, (half, new), entry.fix(), csum) {
         true => Outcome::Translated,
-        false => Outcome::Drop(Counter::DropMalformed),
+        false => refuse(entry, Counter::DropMalformed),
     }
+}
+
+#[cold]
+fn refuse(entry: &FlowEntry<V4>, reason: Counter) -> Outcome {
+    entry.flow().owner().refuse();
+    Outcome::Drop(reason)
 }
 
 /// A connection begins or ends, as far as this packet is to be believed: that decides about the

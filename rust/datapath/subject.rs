@@ -4,19 +4,25 @@
 
 use super::Hook;
 use crate::nat::addr::{Be16, V4};
+use crate::nat::iface::Interface;
 use crate::nat::packet::{self, Ip};
-use crate::nat::policy::{Subject, ANY_IFACE};
+use crate::nat::policy::Subject;
 use crate::nat::tuple::{Endpoint, Tuple};
+use crate::sys::dev::Device;
 use crate::sys::skb::Skb;
 
 /// The subject of a packet.
 pub(super) fn of(hook: &Hook<'_>, skb: &Skb, tuple: &Tuple<V4>) -> Subject<V4> {
     Subject {
         tuple: *tuple,
-        in_iface: hook.context.input().map_or(ANY_IFACE, |dev| dev.name()),
-        out_iface: hook.context.output().map_or(ANY_IFACE, |dev| dev.name()),
+        in_iface: interface(hook.context.input()),
+        out_iface: interface(hook.context.output()),
         mark: skb.mark(),
     }
+}
+
+fn interface(dev: Option<Device<'_>>) -> Interface {
+    dev.map_or(Interface::default(), |dev| dev.interface())
 }
 
 /// The tuple of a packet of which only addresses and protocol are known.

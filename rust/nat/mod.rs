@@ -11,6 +11,7 @@ pub mod blocks;
 pub mod checksum;
 pub mod classifier;
 pub mod hash;
+pub mod iface;
 pub mod lro;
 pub mod offload;
 pub mod packet;

@@ -2,7 +2,7 @@
 
 //! Which packets may be forwarded past the stack: what policies and settings say.
 
-use super::policy::{IfName, ANY_IFACE};
+use super::iface::{IfName, ANY_IFACE};
 
 /// What a policy says.
 #[derive(Copy, Clone, Default, Eq, PartialEq, Debug)]

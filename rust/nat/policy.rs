@@ -3,38 +3,9 @@
 //! Policies: which packets they match, and what they have done to them.
 
 use super::addr::{Addr, Prefix};
+use super::iface::{Interface, Interfaces};
 use super::ports::PortRange;
 use super::tuple::{Tuple, TCP, UDP};
-
-/// The name of an interface, filled up with zeros. All zero stands for any.
-pub type IfName = [u8; 16];
-
-/// The interface name that matches any.
-pub const ANY_IFACE: IfName = [0; 16];
-
-/// The name that ends before the first zero, or the last byte, filled up with zeros.
-#[inline]
-pub const fn padded(name: IfName) -> IfName {
-    let word = u128::from_le_bytes(name);
-    let (low, high) = (word as u64, (word >> 64) as u64);
-    let kept = match before_zero(low) {
-        u64::MAX => (before_zero(high) & (u64::MAX >> 8)) as u128,
-        _ => 0,
-    };
-    (word & ((kept << 64) | before_zero(low) as u128)).to_le_bytes()
-}
-
-/// All bits of the bytes before the first that is zero.
-#[inline]
-const fn before_zero(word: u64) -> u64 {
-    const EACH: u64 = u64::MAX / 0xff;
-    // The top bit of the first byte that is zero, and perhaps those of later ones.
-    let zeros = word.wrapping_sub(EACH) & !word & (EACH << 7);
-    match zeros & zeros.wrapping_neg() {
-        0 => u64::MAX,
-        first => (first >> 7).wrapping_sub(1),
-    }
-}
 
 /// What a packet has to look like when the policy is asked: a destination policy before routing,
 /// as the packet came; a source policy after it, with the destination translated.
@@ -50,10 +21,10 @@ pub struct Match<A> {
     pub sport: PortRange,
     /// Destination ports.
     pub dport: PortRange,
-    /// Interface it came in by; all zero for any.
-    pub in_iface: IfName,
-    /// Interface it leaves by; all zero for any.
-    pub out_iface: IfName,
+    /// Interfaces it came in by.
+    pub in_iface: Interfaces,
+    /// Interfaces it leaves by.
+    pub out_iface: Interfaces,
     /// What the bits of its mark in `mark_mask` are.
     pub mark: u32,
     /// Which bits of its mark count.
@@ -65,10 +36,10 @@ pub struct Match<A> {
 pub struct Subject<A> {
     /// What the packet carries.
     pub tuple: Tuple<A>,
-    /// Interface it came in by; all zero if none.
-    pub in_iface: IfName,
-    /// Interface it leaves by; all zero if none, or not known yet.
-    pub out_iface: IfName,
+    /// Interface it came in by.
+    pub in_iface: Interface,
+    /// Interface it leaves by; none if that is not known yet.
+    pub out_iface: Interface,
     /// Its mark.
     pub mark: u32,
 }
@@ -82,8 +53,8 @@ impl<A: Addr> Match<A> {
             && (self.proto == 0 || self.proto == tuple.proto)
             && self.sport.contains(tuple.src_port.to_host())
             && self.dport.contains(tuple.dst_port.to_host())
-            && (self.in_iface == ANY_IFACE || self.in_iface == subject.in_iface)
-            && (self.out_iface == ANY_IFACE || self.out_iface == subject.out_iface)
+            && self.in_iface.contains(&subject.in_iface)
+            && self.out_iface.contains(&subject.out_iface)
             && subject.mark & self.mark_mask == self.mark
     }
 }
@@ -193,9 +164,7 @@ pub enum Invalid {
     SourcePort,
     /// Destination ports of a protocol that is neither TCP nor UDP.
     DestinationPort,
-    /// Not the name of an interface: no zero at its end, or something after the first zero.
-    InIface,
-    /// The same; or a destination policy, which decides before the output interface is known.
+    /// A destination policy, which decides before the output interface is known.
     OutIface,
     /// Bits in the mark that the mask leaves out.
     Mark,
@@ -227,9 +196,7 @@ impl<A: Addr> Policy<A> {
                 has_ports || m.dport == PortRange::ALL,
                 Invalid::DestinationPort,
             ),
-            (is_name(&m.in_iface), Invalid::InIface),
-            (is_name(&m.out_iface), Invalid::OutIface),
-            (!early || m.out_iface == ANY_IFACE, Invalid::OutIface),
+            (!early || m.out_iface.is_any(), Invalid::OutIface),
             (m.mark & !m.mark_mask == 0, Invalid::Mark),
         ];
         match checks.iter().find(|(right, _)| !right) {
@@ -237,11 +204,6 @@ impl<A: Addr> Policy<A> {
             None => Ok(()),
         }
     }
-}
-
-fn is_name(name: &IfName) -> bool {
-    let mut padding = name.iter().skip_while(|byte| **byte != 0).peekable();
-    padding.peek().is_some() && padding.all(|byte| *byte == 0)
 }
 
 /// The port a destination policy maps `port` to.

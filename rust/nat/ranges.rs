@@ -2,7 +2,7 @@
 
 //! Ranges of addresses, and the addresses of several ranges, numbered through from 0.
 
-use super::addr::Addr;
+use super::addr::{Addr, Prefix};
 
 /// Addresses from one to another, both included.
 ///
@@ -20,6 +20,16 @@ impl<A: Addr> AddrRange<A> {
     pub fn new(min: A, max: A) -> Option<Self> {
         // INVARIANT: checked here.
         (min.to_u128() <= max.to_u128()).then_some(Self { min, max })
+    }
+
+    /// All addresses of a network.
+    pub fn of(network: &Prefix<A>) -> Self {
+        let last = network.with_host_of(A::from_u128(u128::MAX));
+        // INVARIANT: No host part is above that of all ones.
+        Self {
+            min: network.addr(),
+            max: last,
+        }
     }
 
     /// The first address.

@@ -18,6 +18,18 @@ u32 fastnat_shim_dev_index(const struct net_device *dev)
 	return dev->ifindex;
 }
 
+/* It may change at any time. */
+u32 fastnat_shim_dev_group(const struct net_device *dev)
+{
+	return READ_ONCE(dev->group);
+}
+
+/* Under RCU. Other names of an interface count as well. */
+struct net_device *fastnat_shim_dev_named(struct net *net, const char *name)
+{
+	return dev_get_by_name_rcu(net, name);
+}
+
 bool fastnat_shim_dev_is_internal(const struct net_device *dev)
 {
 	return dev->flags & IFF_LOOPBACK || netif_is_l3_master(dev);

@@ -3,9 +3,9 @@
 //! On which devices TCP segments are aggregated, and what became of them.
 
 use super::Net;
+use crate::nat::iface::IfName;
 use crate::nat::lro::{Mode, Reason, Setting};
 use crate::nat::offload::Devices;
-use crate::nat::policy::IfName;
 use crate::sys::counters::Counters;
 use crate::sys::dev;
 use crate::sys::gro::{Attached, Symbol, Unattached};

@@ -4,8 +4,8 @@
 
 use super::Net;
 use crate::nat::addr::V4;
+use crate::nat::iface::IfName;
 use crate::nat::offload::Rules;
-use crate::nat::policy::IfName;
 use crate::sys::rcu::{self, Rcu};
 use crate::sys::route::Route;
 use crate::table::flow::FlowEntry;

@@ -5,7 +5,7 @@
 use super::policy::{List, Target};
 use super::pool::Pool;
 use crate::nat::addr::{Addr, V4};
-use crate::nat::policy::{IfName, ANY_IFACE};
+use crate::nat::iface::Interfaces;
 use crate::nat::ranges::AddrRange;
 use crate::nat::sort::{join, sort};
 use crate::sys::dev::Device;
@@ -18,7 +18,7 @@ pub(super) struct Outside {
     /// Those of pools, from low to high.
     ranges: NodeArray<AddrRange<V4>>,
     /// The interfaces that policies masquerade at, in order.
-    ifaces: NodeArray<IfName>,
+    ifaces: NodeArray<Interfaces>,
 }
 
 impl Outside {
@@ -47,7 +47,8 @@ impl Outside {
     /// Is it one that is masqueraded with at this interface?
     pub(super) fn masquerades(&self, addr: V4, dev: Device<'_>) -> bool {
         !self.ifaces.is_empty()
-            && self.ifaces.binary_search(&dev.name()).is_ok()
+            && Interfaces::all_with(&dev.interface())
+                .any(|some| self.ifaces.binary_search(&some).is_ok())
             && dev.masquerades_as(addr)
     }
 }
@@ -72,6 +73,11 @@ fn ranges(list: &List) -> Result<KVVec<AddrRange<V4>>, AllocError> {
     for range in pools.iter().flat_map(|pool| &pool.ranges) {
         ranges.push(*range, GFP_KERNEL)?;
     }
+    for entry in list {
+        if let Target::Netmap(to) = &entry.target {
+            ranges.push(AddrRange::of(to), GFP_KERNEL)?;
+        }
+    }
     sort(&mut ranges, |one: &AddrRange<V4>, other| {
         one.min().to_u128().cmp(&other.min().to_u128())
     });
@@ -91,13 +97,13 @@ fn highest(one: V4, other: V4) -> V4 {
 }
 
 /// A policy that masquerades wherever packets leave does not say which interface is outside.
-fn ifaces(list: &List) -> Result<KVVec<IfName>, AllocError> {
-    let mut ifaces = KVVec::<IfName>::new();
+fn ifaces(list: &List) -> Result<KVVec<Interfaces>, AllocError> {
+    let mut ifaces = KVVec::<Interfaces>::new();
     for entry in list {
-        let name = entry.policy.matches.out_iface;
+        let some = entry.policy.matches.out_iface;
         let masquerades = matches!(entry.target, Target::Masquerade(_));
-        if masquerades && name != ANY_IFACE && ifaces.last() != Some(&name) {
-            ifaces.push(name, GFP_KERNEL)?;
+        if masquerades && !some.is_any() && ifaces.last() != Some(&some) {
+            ifaces.push(some, GFP_KERNEL)?;
         }
     }
     sort(&mut ifaces, Ord::cmp);

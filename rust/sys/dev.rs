@@ -8,7 +8,7 @@ use super::pernet::NetRef;
 use super::rcu::Rcu;
 use super::skb::Skb;
 use crate::nat::addr::{Addr, Be32, V4};
-use crate::nat::policy::{self, IfName};
+use crate::nat::iface::{self, IfName, Interface};
 use crate::nat::tuple::Tuple;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
@@ -37,7 +37,17 @@ impl<'a> Device<'a> {
         let mut name = IfName::default();
         // SAFETY: Valid for 'a; the shim writes as many bytes as `name` has.
         unsafe { ffi::fastnat_shim_dev_name(self.0.as_ptr(), name.as_mut_ptr()) };
-        policy::padded(name)
+        iface::padded(name)
+    }
+
+    /// What policies look at.
+    #[inline]
+    pub(crate) fn interface(&self) -> Interface {
+        Interface {
+            name: self.name(),
+            // SAFETY: Valid for 'a.
+            group: Some(unsafe { ffi::fastnat_shim_dev_group(self.0.as_ptr()) }),
+        }
     }
 
     /// The number in its namespace.
@@ -90,6 +100,16 @@ pub(crate) fn index_of(net: &NetRef, name: &IfName) -> Option<u32> {
         let index = Device::from_ptr(dev)?.index();
         ffi::fastnat_shim_dev_put(dev);
         Some(index)
+    }
+}
+
+/// The interface of this namespace with this name.
+pub(crate) fn named<'a>(context: &Context<'_>, name: &IfName, _rcu: Rcu<'a>) -> Option<Device<'a>> {
+    // SAFETY: The namespace is valid while the hook runs, the device under RCU; a name ends with a
+    // zero.
+    unsafe {
+        let name = name.as_ptr().cast();
+        Device::from_ptr(ffi::fastnat_shim_dev_named(context.net(), name))
     }
 }
 

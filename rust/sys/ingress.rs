@@ -8,7 +8,7 @@ use super::hook::ops;
 use super::pernet::NetRef;
 use super::rcu::{self, Rcu};
 use super::skb::Skb;
-use crate::nat::policy::{IfName, ANY_IFACE};
+use crate::nat::iface::{IfName, ANY_IFACE};
 use core::ptr;
 use kernel::bindings;
 use kernel::ffi::{c_uint, c_void};

@@ -29,9 +29,10 @@ pub(crate) mod wheel;
 
 use crate::nat::addr::V4;
 use crate::nat::hash::Words;
+use crate::nat::iface::Interfaces;
 use crate::nat::offload::Offload;
 use crate::nat::plain::Fix;
-use crate::nat::policy::{Behavior, Filtering, IfName};
+use crate::nat::policy::{Behavior, Filtering};
 use crate::nat::tuple::Endpoint;
 use crate::sys::rcu;
 use crate::sys::slab::Cache;
@@ -132,8 +133,8 @@ pub(crate) trait Watch<A: Family>: Send + Sync {
 pub(crate) struct Owner {
     /// The policy's id.
     pub(crate) id: u32,
-    /// The output interface it asks for, where its outside endpoints belong; zeroes if any.
-    pub(crate) outside_iface: IfName,
+    /// The output interfaces it asks for, where its outside endpoints belong.
+    pub(crate) outside_iface: Interfaces,
     /// When what lives by it expires.
     pub(crate) expiry: Expiry,
     /// Whether packets of its flows are forwarded past the stack.
@@ -148,13 +149,15 @@ pub(crate) struct Owner {
     pub(crate) flows: AtomicU32,
     /// Flows ever made.
     pub(crate) hits: AtomicU64,
+    /// Packets that were to be translated and were dropped.
+    refused: AtomicU64,
 }
 
 impl Owner {
     /// Nothing yet.
     pub(crate) fn new(
         id: u32,
-        outside_iface: IfName,
+        outside_iface: Interfaces,
         expiry: Expiry,
         offload: Offload,
         behavior: Behavior,
@@ -171,7 +174,19 @@ impl Owner {
             pool,
             flows: AtomicU32::new(0),
             hits: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
         }
+    }
+
+    /// A packet could not be translated, and is dropped.
+    #[cold]
+    pub(crate) fn refuse(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many such packets there were.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
     }
 
     fn add(&self) {

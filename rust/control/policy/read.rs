@@ -5,14 +5,13 @@
 use super::super::{if_name, offload};
 use super::target;
 use crate::nat::addr::{masked, Prefix, V4};
-use crate::nat::policy::{
-    Action, Behavior, Filtering, IfName, Invalid, Mapping, Match, Policy, ANY_IFACE,
-};
+use crate::nat::iface::{Interfaces, Unnamed};
+use crate::nat::policy::{Action, Behavior, Filtering, Invalid, Mapping, Match, Policy};
 use crate::nat::ports::PortRange;
 use crate::state::control::Control;
 use crate::state::policy::{Entry, Target};
 use crate::sys::genl::Refusal;
-use crate::sys::msg::Attrs;
+use crate::sys::msg::{Attr, Attrs};
 use crate::sys::uapi::*;
 use crate::table::subscriber::{Limits, Subscribers};
 use crate::table::{Expiry, Owner};
@@ -186,8 +185,12 @@ fn matches(attrs: &Attrs<'_>) -> Result<Match<V4>, Refusal> {
             FASTNAT_A_POLICY_DST_PORT_MAX,
         )?
         .unwrap_or(PortRange::ALL),
-        in_iface: iface(attrs, FASTNAT_A_POLICY_IN_IFACE)?,
-        out_iface: iface(attrs, FASTNAT_A_POLICY_OUT_IFACE)?,
+        in_iface: ifaces(attrs, FASTNAT_A_POLICY_IN_IFACE, FASTNAT_A_POLICY_IN_GROUP)?,
+        out_iface: ifaces(
+            attrs,
+            FASTNAT_A_POLICY_OUT_IFACE,
+            FASTNAT_A_POLICY_OUT_GROUP,
+        )?,
         mark: mark.unwrap_or(0),
         mark_mask: mask.map_or(all, |attr| attr.u32()),
     })
@@ -224,20 +227,40 @@ pub(super) fn range(attrs: &Attrs<'_>, min: u32, max: u32) -> Result<Option<Port
     range.map(Some).ok_or_else(|| refusal.at(last))
 }
 
-fn iface(attrs: &Attrs<'_>, kind: u32) -> Result<IfName, Refusal> {
-    attrs.get(kind).map_or(Ok(ANY_IFACE), if_name)
+fn ifaces(attrs: &Attrs<'_>, name: u32, group: u32) -> Result<Interfaces, Refusal> {
+    match (attrs.get(name), attrs.get(group)) {
+        (None, None) => Ok(Interfaces::ANY),
+        (None, Some(group)) => Ok(Interfaces::of_group(group.u32())),
+        (Some(name), None) => named(name),
+        (Some(_), both) => {
+            let message = c"interfaces are chosen by name or by group, not by both";
+            Err(Refusal::new(EINVAL, message).at(both))
+        }
+    }
+}
+
+fn named(attr: Attr<'_>) -> Result<Interfaces, Refusal> {
+    Interfaces::named(if_name(attr)?).map_err(|unnamed| {
+        let message = match unnamed {
+            Unnamed::NoName => c"that is not the name of an interface",
+            Unnamed::Star => c"a * in the name of an interface can only be its last character",
+            Unnamed::StarAlone => c"a * alone would be any interface, as none at all is",
+        };
+        Refusal::new(EINVAL, message).at(Some(attr))
+    })
 }
 
 fn invalid_at(attrs: &Attrs<'_>, invalid: Invalid) -> Refusal {
     let ports = c"ports need a protocol that has them: tcp or udp";
-    let name = c"that is not the name of an interface";
     let (message, attr) = match invalid {
         Invalid::SourcePort => (ports, FASTNAT_A_POLICY_SRC_PORT_MIN),
         Invalid::DestinationPort => (ports, FASTNAT_A_POLICY_DST_PORT_MIN),
-        Invalid::InIface => (name, FASTNAT_A_POLICY_IN_IFACE),
         Invalid::OutIface => (
             c"the output interface is not known before routing, where dnat happens",
-            FASTNAT_A_POLICY_OUT_IFACE,
+            match attrs.get(FASTNAT_A_POLICY_OUT_GROUP) {
+                Some(_) => FASTNAT_A_POLICY_OUT_GROUP,
+                None => FASTNAT_A_POLICY_OUT_IFACE,
+            },
         ),
         Invalid::Mark => (c"the mark has bits outside its mask", FASTNAT_A_POLICY_MARK),
     };

@@ -5,7 +5,8 @@
 use super::super::offload;
 use super::target;
 use crate::nat::addr::{Prefix, V4};
-use crate::nat::policy::{Action, Behavior, Filtering, Mapping, Match, ANY_IFACE};
+use crate::nat::iface::Interfaces;
+use crate::nat::policy::{Action, Behavior, Filtering, Mapping, Match};
 use crate::nat::ports::PortRange;
 use crate::state::policy::Entry;
 use crate::sys::msg::Message;
@@ -38,7 +39,8 @@ pub(super) fn put(message: &mut Message<'_>, entry: &Entry) -> Result {
     message.u64(
         FASTNAT_A_POLICY_HITS,
         entry.owner.hits.load(Ordering::Relaxed),
-    )
+    )?;
+    message.u64(FASTNAT_A_POLICY_REFUSED, entry.owner.refused())
 }
 
 fn put_matches(message: &mut Message<'_>, m: &Match<V4>) -> Result {
@@ -79,13 +81,21 @@ fn put_matches(message: &mut Message<'_>, m: &Match<V4>) -> Result {
         FASTNAT_A_POLICY_DST_PORT_MAX,
         m.dport,
     )?;
-    let ifaces = [
-        (FASTNAT_A_POLICY_IN_IFACE, &m.in_iface),
-        (FASTNAT_A_POLICY_OUT_IFACE, &m.out_iface),
-    ];
-    for (kind, name) in ifaces.iter().filter(|(_, name)| **name != ANY_IFACE) {
-        message.name(*kind, *name)?;
-    }
+    let mut ifaces = |name, group, ifaces: Interfaces| match (ifaces.text(), ifaces.group()) {
+        (Some(text), _) => message.name(name, &text),
+        (None, Some(number)) => message.u32(group, number),
+        (None, None) => Ok(()),
+    };
+    ifaces(
+        FASTNAT_A_POLICY_IN_IFACE,
+        FASTNAT_A_POLICY_IN_GROUP,
+        m.in_iface,
+    )?;
+    ifaces(
+        FASTNAT_A_POLICY_OUT_IFACE,
+        FASTNAT_A_POLICY_OUT_GROUP,
+        m.out_iface,
+    )?;
     if m.mark_mask != 0 {
         message.u32(FASTNAT_A_POLICY_MARK, m.mark)?;
         message.u32(FASTNAT_A_POLICY_MARK_MASK, m.mark_mask)?;

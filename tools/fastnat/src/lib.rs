@@ -7,6 +7,7 @@
 
 pub mod cli;
 pub mod failure;
+pub mod groups;
 pub mod load;
 pub mod lro;
 pub mod map;

@@ -6,6 +6,8 @@
 use std::net::Ipv4Addr;
 use std::str::FromStr;
 
+use crate::groups;
+
 const IFACE_MAX: usize = 15;
 const POOL_NAME_MAX: usize = 31;
 
@@ -66,6 +68,10 @@ pub struct Mark {
 /// Name of an interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Iface(pub String);
+
+/// Number of a group of interfaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Group(pub u32);
 
 /// Name of a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -272,6 +278,16 @@ impl FromStr for Iface {
 
     fn from_str(text: &str) -> Result<Self, String> {
         name(text, IFACE_MAX).map(Self)
+    }
+}
+
+impl FromStr for Group {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let unknown = |_| format!("`{text}` is neither a number nor in {}", groups::FILES[0]);
+        let named = groups::number(text).map_or_else(|| number(text), Ok);
+        named.map(Self).map_err(unknown)
     }
 }
 

@@ -71,6 +71,33 @@ fn snat_with_every_match() {
 }
 
 #[test]
+fn groups_of_interfaces() {
+    let policy = |options| added_policy(&format!("fastnat policy add masquerade {options}"));
+    let named = policy("--in-group default --out-group 0x20");
+    assert_eq!((named.in_group, named.out_group), (Some(0), Some(32)));
+    assert_eq!((named.in_iface, named.out_iface), (None, None));
+    let mixed = policy("--in-group 7 --out ppp*");
+    assert_eq!(
+        (mixed.in_group, mixed.out_iface.as_deref()),
+        (Some(7), Some("ppp*"))
+    );
+    for bad in [
+        "--in lan0 --in-group 1",
+        "--out wan0 --out-group 1",
+        "--in-group",
+        "--in-group -1",
+        "--in-group 4294967296",
+    ] {
+        refused(&format!("fastnat policy add masquerade {bad}"));
+    }
+    let said = refused("fastnat policy add masquerade --out-group uplinkz");
+    assert!(
+        said.contains("`uplinkz` is neither a number nor in"),
+        "{said}"
+    );
+}
+
+#[test]
 fn what_is_not_given_is_not_sent() {
     let masquerade = added_policy("fastnat policy add masquerade");
     assert_eq!(masquerade, action(PolicyAction::Masquerade));

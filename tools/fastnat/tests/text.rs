@@ -100,7 +100,8 @@ fn policies_read_like_the_command_line() {
         action: Some(PolicyAction::Snat),
         src_addr: Some([10, 0, 0, 0].into()),
         src_prefix: Some(8),
-        out_iface: Some("eth0".into()),
+        in_group: Some(0),
+        out_iface: Some("eth*".into()),
         pool: Some("web".into()),
         flows: Some(3),
         hits: Some(14),
@@ -122,9 +123,9 @@ fn policies_read_like_the_command_line() {
     };
     assert_eq!(
         text(&show::Policies(vec![snat, dnat])),
-        "ID  PRIORITY  ACTION  MATCH                           TO              FLOWS  HITS\n \
-         1      1000  snat    src 10.0.0.0/8 out eth0         pool web            3    14\n\
-         12      1000  dnat    proto tcp dport 80-89 mark 0x1  10.0.0.80:8080      0     0\n"
+        "ID  PRIORITY  ACTION  MATCH                                     TO              FLOWS  HITS\n \
+         1      1000  snat    src 10.0.0.0/8 in-group default out eth*  pool web            3    14\n\
+         12      1000  dnat    proto tcp dport 80-89 mark 0x1            10.0.0.80:8080      0     0\n"
     );
     let added = Policy {
         id: Some(3),

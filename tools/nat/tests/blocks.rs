@@ -2,7 +2,7 @@
 
 //! Ports in blocks, ranges of addresses, and RFC 7422.
 
-use fastnat_nat::nat::addr::{Addr, V4};
+use fastnat_nat::nat::addr::{Addr, Prefix, V4};
 use fastnat_nat::nat::blocks::{Blocks, Deterministic};
 use fastnat_nat::nat::ports::PortRange;
 use fastnat_nat::nat::ranges::{self, AddrRange};
@@ -54,6 +54,15 @@ fn too_few_ports() {
     assert_eq!(Deterministic::new(0, 1, ports), None);
     assert_eq!(Deterministic::new(1, 0, ports), None);
     assert!(Deterministic::new(4, 1, ports).is_some());
+}
+
+#[test]
+fn a_network_is_a_range() {
+    let network = |value, bits| AddrRange::of(&Prefix::new(addr(value), bits).expect("a prefix"));
+    let range = |min, max| AddrRange::new(addr(min), addr(max)).expect("in order");
+    assert_eq!(network(0x0a00_0100, 24), range(0x0a00_0100, 0x0a00_01ff));
+    assert_eq!(network(0x0a00_0101, 32), range(0x0a00_0101, 0x0a00_0101));
+    assert_eq!(network(0, 0), range(0, u32::MAX));
 }
 
 proptest! {

@@ -7,13 +7,14 @@
 use fastnat_nat::nat::addr::{masked, Be16, Prefix, V4};
 use fastnat_nat::nat::classifier::*;
 use fastnat_nat::nat::hash::Key;
+use fastnat_nat::nat::iface::{Interface, Interfaces};
 use fastnat_nat::nat::policy::*;
 use fastnat_nat::nat::ports::PortRange;
 use fastnat_nat::nat::tuple::{Endpoint, Tuple, ICMP, TCP, UDP};
 use proptest::prelude::*;
 
 mod common;
-use common::{cases, ep, v4};
+use common::{cases, ep, ifname, v4};
 
 struct Classifier {
     groups: Vec<Group>,
@@ -83,12 +84,23 @@ fn port_range(wild: bool) -> impl Strategy<Value = PortRange> {
     ]
 }
 
-fn iface() -> impl Strategy<Value = IfName> {
-    prop_oneof![4 => Just(0u8), 1 => Just(1), 1 => Just(2)].prop_map(|first| {
-        let mut name = ANY_IFACE;
-        name[0] = first;
-        name
-    })
+const NAMES: [&str; 5] = ["eth0", "eth1", "eth", "ppp0", "e"];
+const TEXTS: [&str; 7] = ["eth0", "eth1", "eth", "eth*", "e*", "ppp*", "eth0*"];
+
+fn interfaces() -> impl Strategy<Value = Interfaces> {
+    prop_oneof![
+        6 => Just(Interfaces::ANY),
+        2 => (0..TEXTS.len()).prop_map(|at| Interfaces::named(ifname(TEXTS[at])).unwrap()),
+        1 => (0u32..3).prop_map(Interfaces::of_group),
+    ]
+}
+
+fn iface() -> impl Strategy<Value = Interface> {
+    let some = (0..NAMES.len(), 0u32..3).prop_map(|(at, group)| Interface {
+        name: ifname(NAMES[at]),
+        group: Some(group),
+    });
+    prop_oneof![1 => Just(Interface::default()), 4 => some]
 }
 
 fn policy(wild: bool) -> impl Strategy<Value = Policy<V4>> {
@@ -100,8 +112,8 @@ fn policy(wild: bool) -> impl Strategy<Value = Policy<V4>> {
         prefix(),
         proto,
         ports,
-        iface(),
-        iface(),
+        interfaces(),
+        interfaces(),
         0u32..4,
         mark_mask,
     );
@@ -217,7 +229,7 @@ proptest! {
             let dst = (m.dst.addr(), end(m.dport, at[1]));
                         Subject {
                 tuple: tuple(m.proto, src, dst),
-                in_iface: m.in_iface, out_iface: m.out_iface, mark: m.mark,
+                in_iface: m.in_iface.common(), out_iface: m.out_iface.common(), mark: m.mark,
             }
         }).collect();
         prop_assume!(subjects.iter().zip(&policies).all(|(s, p)| p.matches.matches(s)));
@@ -237,7 +249,7 @@ proptest! {
         for (id, policy) in (0u32..).zip(&mut policies) {
             policy.id = id;
             let m = &mut policy.matches;
-            (m.sport, m.mark, m.mark_mask, m.out_iface) = (PortRange::ALL, 0, 0, ANY_IFACE);
+            (m.sport, m.mark, m.mark_mask, m.out_iface) = (PortRange::ALL, 0, 0, Interfaces::ANY);
             m.dst = Prefix::new(masked(m.dst.addr(), 16), 16).unwrap();
             if m.dport == PortRange::new(1024, 65535).unwrap() {
                 m.dport = PortRange::ALL;
@@ -258,8 +270,8 @@ fn narrow(id: u32, addr: u32) -> Policy<V4> {
             proto: TCP,
             sport: PortRange::ALL,
             dport: PortRange::ALL,
-            in_iface: ANY_IFACE,
-            out_iface: ANY_IFACE,
+            in_iface: Interfaces::ANY,
+            out_iface: Interfaces::ANY,
             mark: 0,
             mark_mask: 0,
         },
@@ -269,8 +281,8 @@ fn narrow(id: u32, addr: u32) -> Policy<V4> {
 fn towards(addr: u32, port: u16) -> Subject<V4> {
     Subject {
         tuple: Tuple::new(TCP, ep(1, 1), ep(addr, port)),
-        in_iface: ANY_IFACE,
-        out_iface: ANY_IFACE,
+        in_iface: Interface::default(),
+        out_iface: Interface::default(),
         mark: 0,
     }
 }
@@ -292,6 +304,41 @@ fn one_mask_one_group() {
         assert_eq!(classifier.find(&towards(i, 80)), Some(i));
     }
     assert_eq!(classifier.find(&towards(1000, 80)), None);
+}
+
+/// So are names, patterns of one length, and groups; what is looked at in front is one of each.
+#[test]
+fn interfaces_are_few_groups() {
+    let with = |id: u32, in_iface| {
+        let mut policy = narrow(id, 9);
+        policy.matches.in_iface = in_iface;
+        policy
+    };
+    let named = |text: String| Interfaces::named(ifname(&text)).unwrap();
+    let mut policies: Vec<_> = (0..100)
+        .map(|i| with(i, named(format!("eth{i}"))))
+        .collect();
+    policies.extend((100..200).map(|i| with(i, named(format!("v{i}.*")))));
+    policies.extend((200..300).map(|i| with(i, Interfaces::of_group(i))));
+    let classifier = Classifier::new(&policies, Key(3, 4)).unwrap_or_else(|e| panic!("{e:?}"));
+    assert_eq!(classifier.groups.len(), 3);
+    for (text, group, found) in [
+        ("eth7", 0, Some(7)),
+        ("v107.5", 0, Some(107)),
+        ("v107", 0, None),
+        ("v107", 250, Some(250)),
+        ("eth7", 250, Some(7)),
+    ] {
+        let in_iface = Interface {
+            name: ifname(text),
+            group: Some(group),
+        };
+        let subject = Subject {
+            in_iface,
+            ..towards(9, 1)
+        };
+        assert_eq!(classifier.find(&subject), found, "{text} {group}");
+    }
 }
 
 /// Every range, cut into blocks, covers its ports and no others.

@@ -2,8 +2,8 @@
 
 //! Which packets may be offloaded.
 
+use fastnat_nat::nat::iface::{IfName, ANY_IFACE};
 use fastnat_nat::nat::offload::*;
-use fastnat_nat::nat::policy::{IfName, ANY_IFACE};
 
 const LAN: IfName = *b"lan0\0\0\0\0\0\0\0\0\0\0\0\0";
 const WAN: IfName = *b"wan0\0\0\0\0\0\0\0\0\0\0\0\0";

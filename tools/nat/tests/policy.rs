@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 use fastnat_nat::nat::addr::Prefix;
+use fastnat_nat::nat::iface::{Interface, Interfaces};
 use fastnat_nat::nat::policy::*;
 use fastnat_nat::nat::ports::PortRange;
 use fastnat_nat::nat::time::{Instant, Ticks};
@@ -12,12 +13,17 @@ use fastnat_nat::nat::tuple::{Tuple, ICMP, TCP, UDP};
 use proptest::prelude::*;
 
 mod common;
-use common::{ep, v4};
+use common::{ep, ifname, v4};
 
-fn name(name: &str) -> IfName {
-    let mut bytes = ANY_IFACE;
-    bytes[..name.len()].copy_from_slice(name.as_bytes());
-    bytes
+fn named(text: &str) -> Interfaces {
+    Interfaces::named(ifname(text)).unwrap()
+}
+
+fn interface(name: &str, group: u32) -> Interface {
+    Interface {
+        name: ifname(name),
+        group: Some(group),
+    }
 }
 
 fn policy() -> Policy<fastnat_nat::nat::addr::V4> {
@@ -31,8 +37,8 @@ fn policy() -> Policy<fastnat_nat::nat::addr::V4> {
             proto: 0,
             sport: PortRange::ALL,
             dport: PortRange::ALL,
-            in_iface: ANY_IFACE,
-            out_iface: ANY_IFACE,
+            in_iface: Interfaces::ANY,
+            out_iface: Interfaces::ANY,
             mark: 0,
             mark_mask: 0,
         },
@@ -43,8 +49,8 @@ fn policy() -> Policy<fastnat_nat::nat::addr::V4> {
 fn each_field_matches() {
     let subject = Subject {
         tuple: Tuple::new(TCP, ep(0x0a00_0001, 1000), ep(0xc000_0201, 80)),
-        in_iface: name("lan0"),
-        out_iface: name("wan0"),
+        in_iface: interface("lan0", 7),
+        out_iface: interface("wan0", 0),
         mark: 0x12,
     };
     let any = policy().matches;
@@ -113,28 +119,43 @@ fn each_field_matches() {
         (
             true,
             Match {
-                in_iface: name("lan0"),
+                in_iface: named("lan0"),
                 ..any
             },
         ),
         (
             false,
             Match {
-                in_iface: name("lan"),
+                in_iface: named("lan"),
                 ..any
             },
         ),
         (
             true,
             Match {
-                out_iface: name("wan0"),
+                out_iface: named("wan0"),
                 ..any
             },
         ),
         (
             false,
             Match {
-                out_iface: name("wan00"),
+                out_iface: named("wan00"),
+                ..any
+            },
+        ),
+        (
+            true,
+            Match {
+                in_iface: Interfaces::of_group(7),
+                out_iface: named("w*"),
+                ..any
+            },
+        ),
+        (
+            false,
+            Match {
+                out_iface: Interfaces::of_group(7),
                 ..any
             },
         ),
@@ -195,29 +216,6 @@ fn validation_names_the_field() {
             Err(Invalid::DestinationPort)
         );
     }
-    let mut tail = name("lan0");
-    tail[9] = b'x';
-    assert_eq!(
-        with(Match {
-            in_iface: tail,
-            ..m
-        }),
-        Err(Invalid::InIface)
-    );
-    assert_eq!(
-        with(Match {
-            out_iface: [b'x'; 16],
-            ..m
-        }),
-        Err(Invalid::OutIface)
-    );
-    assert_eq!(
-        with(Match {
-            in_iface: name("fifteen-letters"),
-            ..m
-        }),
-        Ok(())
-    );
     assert_eq!(
         with(Match {
             mark: 2,
@@ -236,7 +234,7 @@ fn validation_names_the_field() {
     ] {
         assert_eq!(action.side(), side);
         let matches = Match {
-            out_iface: name("wan0"),
+            out_iface: named("wan0"),
             ..m
         };
         let verdict = Policy {

@@ -220,9 +220,10 @@ attribute_set! {
         11 dst_port_min: Option<u16> = "dst-port-min",
         /// Absent means the same as dst-port-min.
         12 dst_port_max: Option<u16> = "dst-port-max",
-        /// Name of the input interface, which need not exist yet.
+        /// Name of the input interface, which need not exist yet. With a * as its last character:
+        /// all whose names begin with what is before it.
         13 in_iface: Option<String> = "in-iface",
-        /// Name of the output interface, which need not exist yet.
+        /// Name of the output interface, as in-iface.
         14 out_iface: Option<String> = "out-iface",
         /// Value of the packet mark under mark-mask.
         15 mark: Option<u32> = "mark",
@@ -282,6 +283,13 @@ attribute_set! {
         /// Prefix length of to-addr: for dnat that of dst-addr, for snat that of src-addr. Absent
         /// means the whole address.
         37 to_prefix: Option<u8> = "to-prefix",
+        /// Group of the input interface, as of ip-link; not beside in-iface.
+        38 in_group: Option<u32> = "in-group",
+        /// Group of the output interface, as in-group; not beside out-iface.
+        39 out_group: Option<u32> = "out-group",
+        /// Packets that the policy was to translate, and that were dropped because it could not be
+        /// done.
+        40 refused: Option<u64> = "refused",
     }
 }
 

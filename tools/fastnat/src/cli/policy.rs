@@ -10,11 +10,12 @@ use super::behavior::Behavior;
 use super::expiry::Expiry;
 use super::offload::Offload;
 use super::target::Targets;
-use crate::parse::{Iface, Mark, PoolName, Ports, Prefix, pool_ports};
+use crate::parse::{Group, Iface, Mark, PoolName, Ports, Prefix, pool_ports};
 
 const ADD_EXAMPLES: &str = "\
 Examples:
   fastnat policy add masquerade --out eth0
+  fastnat policy add masquerade --out 'ppp*'
   fastnat policy add snat --pool web --src 10.0.0.0/8 --out eth0
   fastnat policy add snat --pool web --expiry absolute --timeout-tcp 1d --timeout-udp 1h
   fastnat policy add masquerade --out eth0 --src 10.9.0.0/16 --priority 500 --offload off
@@ -198,12 +199,18 @@ pub struct Matches {
     /// Destination ports
     #[arg(long, value_name = "PORT[-PORT]")]
     pub dport: Option<Ports>,
-    /// Input interface, which need not exist yet
+    /// Input interface, which need not exist yet; 'eth*' is all whose names begin with eth
     #[arg(long = "in", value_name = "IF")]
     pub in_iface: Option<Iface>,
-    /// Output interface, which need not exist yet
+    /// Group of the input interface, as of ip-link(8): a number, or a name of /etc/iproute2/group
+    #[arg(long, value_name = "GROUP", conflicts_with = "in_iface")]
+    pub in_group: Option<Group>,
+    /// Output interface, which need not exist yet; 'eth*' is all whose names begin with eth
     #[arg(long = "out", value_name = "IF")]
     pub out_iface: Option<Iface>,
+    /// Group of the output interface, as --in-group
+    #[arg(long, value_name = "GROUP", conflicts_with = "out_iface")]
+    pub out_group: Option<Group>,
     /// Packet mark, under a mask if given; decimal, or hexadecimal with 0x
     #[arg(long, value_name = "VALUE[/MASK]")]
     pub mark: Option<Mark>,
@@ -285,6 +292,8 @@ impl Matches {
             dst_port_max: self.dport.and_then(Ports::max_if_range),
             in_iface: self.in_iface.map(|name| name.0),
             out_iface: self.out_iface.map(|name| name.0),
+            in_group: self.in_group.map(|group| group.0),
+            out_group: self.out_group.map(|group| group.0),
             mark: self.mark.map(|mark| mark.value),
             mark_mask: self.mark.and_then(|mark| mark.mask),
             ..Attributes::default()

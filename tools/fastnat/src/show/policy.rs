@@ -9,6 +9,7 @@ use fastnat_netlink::generated::{Expiry, Filtering, Mapping, OffloadChoice, Poli
 use serde::Serialize;
 
 use super::{or_empty, target, titles};
+use crate::groups;
 use crate::output::{Align, Text, table};
 
 /// The reply to `policy add`.
@@ -43,12 +44,13 @@ impl Text for Loaded {
 #[serde(transparent)]
 pub struct Policies(pub Vec<Policy>);
 
-const ALIGN: [Align; 12] = [
+const ALIGN: [Align; 13] = [
     Align::Right,
     Align::Right,
     Align::Left,
     Align::Left,
     Align::Left,
+    Align::Right,
     Align::Right,
     Align::Right,
     Align::Left,
@@ -72,6 +74,7 @@ impl Text for Policies {
             "TO",
             "FLOWS",
             "HITS",
+            title("REFUSED", refused),
             title("EXPIRY", expiry),
             title("OFFLOAD", offload),
             title("MAPPING", mapping),
@@ -92,6 +95,7 @@ fn row(policy: &Policy) -> Vec<String> {
         target::of(policy),
         or_empty(policy.flows),
         or_empty(policy.hits),
+        refused(policy),
         expiry(policy),
         offload(policy),
         mapping(policy),
@@ -109,7 +113,9 @@ fn matches(policy: &Policy) -> String {
         ("sport", ports(policy.src_port_min, policy.src_port_max)),
         ("dport", ports(policy.dst_port_min, policy.dst_port_max)),
         ("in", policy.in_iface.clone()),
+        ("in-group", policy.in_group.map(groups::describe)),
         ("out", policy.out_iface.clone()),
+        ("out-group", policy.out_group.map(groups::describe)),
         ("mark", mark(policy.mark, policy.mark_mask)),
     ];
     let parts = parts
@@ -143,6 +149,11 @@ pub(super) fn mark(value: Option<u32>, mask: Option<u32>) -> Option<String> {
         None | Some(u32::MAX) => format!("{value:#x}"),
         Some(mask) => format!("{value:#x}/{mask:#x}"),
     })
+}
+
+/// The packets that it refused, if there are any.
+fn refused(policy: &Policy) -> String {
+    or_empty(policy.refused.filter(|refused| *refused != 0))
 }
 
 /// What is not as in the settings, in the words of the command line.

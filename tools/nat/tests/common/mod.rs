@@ -5,6 +5,7 @@
 #![allow(dead_code)] // Every test file uses a part of it.
 
 use fastnat_nat::nat::addr::{Addr, Be16, V4};
+use fastnat_nat::nat::iface::{IfName, ANY_IFACE};
 use fastnat_nat::nat::rewrite::{Checksum, Half};
 use fastnat_nat::nat::tuple::{Endpoint, Tuple, ICMP, TCP, UDP};
 use proptest::prelude::*;
@@ -24,6 +25,13 @@ pub fn ep(addr: u32, port: u16) -> Endpoint<V4> {
         addr: v4(addr),
         port: Be16::from_host(port),
     }
+}
+
+/// The name of an interface, filled up.
+pub fn ifname(text: &str) -> IfName {
+    let mut name = ANY_IFACE;
+    name[..text.len()].copy_from_slice(text.as_bytes());
+    name
 }
 
 /// One's-complement sum, folded.
