@@ -12,7 +12,7 @@ CACHE_DIR := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fastnat
 export KDIR KERNEL_RELEASE LLVM CLIPPY C W V JOBS TESTS FASTNAT_MIRROR
 .NOTPARALLEL:
 
-.PHONY: help all module tools demo test test-unit test-vm test-perf test-debug bench check install clean distclean
+.PHONY: help all module tools demo test test-unit test-vm test-perf test-debug fuzz bench check install clean distclean
 
 all: module tools ## Build the module and the command-line tool (the default)
 
@@ -39,6 +39,9 @@ test-perf: ## Instructions per packet against their budget, and packets against 
 
 test-debug: ## The selftests on two debug kernels; KERNELS="uml x86", TESTS as above
 	@$(RIG)/test.sh $(or $(KERNELS),uml x86)
+
+fuzz: ## Fuzz rust/nat; TARGETS="parse rewrite" and SECONDS=60 for each select
+	@FUZZ_SECONDS=$(or $(SECONDS),60) tools/fuzz/run $(TARGETS)
 
 bench: ## Measure against conntrack and the flow table; ARMS, SCENARIOS, ROUNDS=10 select
 	@ARMS="$(ARMS)" SCENARIOS="$(SCENARIOS)" ROUNDS="$(ROUNDS)" PACKETS="$(PACKETS)" METRIC="$(METRIC)" OUT="$(OUT)" selftests/perf/run

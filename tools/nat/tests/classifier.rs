@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use fastnat_fuzz::policies::{linear, Classifier};
 use fastnat_nat::nat::addr::{masked, Be16, Prefix, V4};
 use fastnat_nat::nat::classifier::*;
 use fastnat_nat::nat::hash::Key;
@@ -15,43 +16,6 @@ use proptest::prelude::*;
 
 mod common;
 use common::{cases, ep, ifname, v4};
-
-struct Classifier {
-    groups: Vec<Group>,
-    slots: Vec<Slot<V4>>,
-    tags: Vec<Tag>,
-    key: Key,
-}
-
-impl Classifier {
-    fn new(policies: &[Policy<V4>], key: Key) -> Result<Self, BuildError> {
-        let mut groups = vec![Group::default(); MAX_GROUPS];
-        let sizes = plan(policies.iter(), &mut groups)?;
-        groups.truncate(sizes.groups);
-        let mut slots = vec![Slot::default(); sizes.slots];
-        let mut tags = vec![0; sizes.slots];
-        build((0..).zip(policies), &key, &groups, &mut slots, &mut tags)?;
-        Ok(Self {
-            groups,
-            slots,
-            tags,
-            key,
-        })
-    }
-
-    fn find(&self, subject: &Subject<V4>) -> Option<u32> {
-        find(&self.groups, (&self.slots, &self.tags), &self.key, subject)
-    }
-}
-
-fn linear(policies: &[Policy<V4>], subject: &Subject<V4>) -> Option<u32> {
-    let matching = (0..)
-        .zip(policies)
-        .filter(|(_, p)| p.matches.matches(subject));
-    matching
-        .min_by_key(|(_, p)| (p.priority, p.id))
-        .map(|(index, _)| index)
-}
 
 // Few values for everything, so that policies overlap and packets hit them.
 

@@ -4,35 +4,13 @@
 
 #![allow(clippy::unwrap_used)]
 
+use fastnat_fuzz::ports::Ports;
 use fastnat_nat::nat::ports::{class, home, pick, PortRange, CHUNK};
 use fastnat_nat::nat::tuple::{ICMP, TCP, UDP};
 use proptest::prelude::*;
 
 mod common;
 use common::cases;
-
-/// Which of the 65536 ports are taken.
-struct Ports(Vec<u64>);
-
-impl Ports {
-    fn all(taken: bool) -> Self {
-        Self(vec![if taken { u64::MAX } else { 0 }; 1024])
-    }
-
-    fn set(&mut self, port: u16, taken: bool) {
-        let bit = 1 << (port % 64);
-        let word = &mut self.0[usize::from(port / 64)];
-        *word = if taken { *word | bit } else { *word & !bit };
-    }
-
-    fn taken(&self, port: u16) -> bool {
-        (self.0[usize::from(port / 64)] >> (port % 64)) & 1 == 1
-    }
-
-    fn pick(&self, range: PortRange, nodes: usize, node: Option<usize>, start: u16) -> Option<u16> {
-        pick(|i| self.0[i], range, nodes, node, start)
-    }
-}
 
 fn range() -> impl Strategy<Value = PortRange> {
     fn new(min: u16, max: u16) -> PortRange {
@@ -206,4 +184,53 @@ proptest! {
         prop_assert_eq!(pick(word, range, nodes, node, start), None);
         prop_assert!(looked.get() <= eligible(range, nodes, node).len() / 64 + 3);
     }
+}
+
+/// Millions of claims and frees, more than there is room for: no port is given twice, and none is
+/// refused while there is one. With a model that knows who has which.
+#[test]
+fn nobody_gets_what_another_has() {
+    let mut ports = Ports::all(true);
+    let pool = PortRange::new(900, 3000).unwrap();
+    for port in pool.min()..=pool.max() {
+        ports.set(port, false);
+    }
+    let mut owner = vec![None; 65536];
+    let mut held: Vec<u16> = Vec::new();
+    let (mut random, mut refused) = (88_172_645_463_325_252_u64, 0);
+    for client in 0..cases(2_000_000) {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        let [what, inside, start, which] = [0, 16, 32, 48].map(|at| (random >> at) as u16);
+        // A little more is claimed than freed, until there is nothing left.
+        if what % 64 < 31 && !held.is_empty() {
+            let port = held.swap_remove(usize::from(which) % held.len());
+            assert!(owner[usize::from(port)].take().is_some());
+            ports.set(port, false);
+            continue;
+        }
+        let range = class(UDP, inside).intersect(&pool).unwrap();
+        let node = (what & 64 != 0).then_some(usize::from(which) % 3);
+        match ports.pick(range, 3, node, start) {
+            Some(port) => {
+                assert_eq!(
+                    owner[usize::from(port)].replace(client),
+                    None,
+                    "{port} twice"
+                );
+                assert!(range.contains(port) && node.is_none_or(|node| home(port, 3) == node));
+                ports.set(port, true);
+                held.push(port);
+            }
+            None => {
+                refused += 1;
+                let mut free = eligible(range, 3, node)
+                    .into_iter()
+                    .filter(|port| !ports.taken(*port));
+                assert_eq!(free.next(), None);
+            }
+        }
+    }
+    assert!(refused > 0 && held.len() > 1000, "{refused} {}", held.len());
 }

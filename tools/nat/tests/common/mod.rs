@@ -4,6 +4,7 @@
 
 #![allow(dead_code)] // Every test file uses a part of it.
 
+pub use fastnat_fuzz::sums::*;
 use fastnat_nat::nat::addr::{Addr, Be16, V4};
 use fastnat_nat::nat::iface::{IfName, ANY_IFACE};
 use fastnat_nat::nat::rewrite::{Checksum, Half};
@@ -32,81 +33,6 @@ pub fn ifname(text: &str) -> IfName {
     let mut name = ANY_IFACE;
     name[..text.len()].copy_from_slice(text.as_bytes());
     name
-}
-
-/// One's-complement sum, folded.
-pub fn sum(parts: &[&[u8]]) -> u16 {
-    let bytes: Vec<u8> = parts.concat();
-    let mut sum: u64 = 0;
-    for pair in bytes.chunks(2) {
-        sum += u64::from(u16::from_be_bytes([pair[0], *pair.get(1).unwrap_or(&0)]));
-    }
-    while sum > 0xffff {
-        sum = (sum >> 16) + (sum & 0xffff);
-    }
-    sum as u16
-}
-
-pub fn pseudo(packet: &[u8]) -> Vec<u8> {
-    let l4 = header_len(packet);
-    let mut bytes = packet[12..20].to_vec();
-    bytes.extend([0, packet[9]]);
-    bytes.extend(((packet.len() - l4) as u16).to_be_bytes());
-    bytes
-}
-
-pub fn header_len(packet: &[u8]) -> usize {
-    usize::from(packet[0] & 15) * 4
-}
-
-pub fn checksum_at(packet: &[u8]) -> usize {
-    header_len(packet)
-        + match packet[9] {
-            TCP => 16,
-            UDP => 6,
-            ICMP => 2,
-            _ => unreachable!(),
-        }
-}
-
-pub fn put16(packet: &mut [u8], at: usize, value: u16) {
-    packet[at..at + 2].copy_from_slice(&value.to_be_bytes());
-}
-
-pub fn get16(packet: &[u8], at: usize) -> u16 {
-    u16::from_be_bytes([packet[at], packet[at + 1]])
-}
-
-/// Fills in both checksums, computed from scratch.
-pub fn seal(packet: &mut [u8]) {
-    let l4 = header_len(packet);
-    put16(packet, 10, 0);
-    let ip = !sum(&[&packet[..l4]]);
-    put16(packet, 10, ip);
-    let at = checksum_at(packet);
-    put16(packet, at, 0);
-    let checksum = match packet[9] {
-        ICMP => !sum(&[&packet[l4..]]),
-        UDP => match !sum(&[&pseudo(packet), &packet[l4..]]) {
-            0 => 0xffff,
-            checksum => checksum,
-        },
-        _ => !sum(&[&pseudo(packet), &packet[l4..]]),
-    };
-    put16(packet, at, checksum);
-}
-
-pub fn ip_valid(packet: &[u8]) -> bool {
-    sum(&[&packet[..header_len(packet)]]) == 0xffff
-}
-
-pub fn l4_valid(packet: &[u8]) -> bool {
-    let l4 = header_len(packet);
-    match packet[9] {
-        ICMP => sum(&[&packet[l4..]]) == 0xffff,
-        UDP if get16(packet, checksum_at(packet)) == 0 => true,
-        _ => sum(&[&pseudo(packet), &packet[l4..]]) == 0xffff,
-    }
 }
 
 /// An IPv4 header, options included, and a payload; no checksums yet.
