@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# Sourced by kernel_nat.sh and kernel_pmtu.sh: the kernel's own selftests, unchanged, with fastnat in the place of
+# Sourced by kernel_nat.sh, kernel_flowtable.sh and kernel_pmtu.sh: the kernel's own selftests, unchanged, with fastnat in the place of
 # connection tracking's NAT. Replaced is only what loads the rules: the scripts call the programs in kernel_nat/,
 # which make policies of IPv4 NAT rules and leave all others to nft.
 
