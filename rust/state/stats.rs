@@ -70,7 +70,7 @@ counters! {
     DropFragment = FASTNAT_A_STATS_DROP_FRAGMENT,
     /// No outside port is free.
     DropPorts = FASTNAT_A_STATS_DROP_PORTS,
-    /// The output interface has no address.
+    /// There is no address for it: of the output interface, of the input interface, of the pool.
     DropAddress = FASTNAT_A_STATS_DROP_ADDRESS,
     /// The limit of flows is reached.
     DropMaxFlows = FASTNAT_A_STATS_DROP_MAX_FLOWS,

@@ -489,7 +489,9 @@ attribute_set! {
         23 drop_fragment: Option<u64> = "drop-fragment",
         /// Dropped, no outside port was free in the pool.
         24 drop_ports: Option<u64> = "drop-ports",
-        /// Dropped, the output interface has no address to masquerade with.
+        /// Dropped, there is no address for it, the output interface has none to masquerade with or
+        /// the input interface none to redirect to, or the pool has no ports for the inside
+        /// address.
         25 drop_address: Option<u64> = "drop-address",
         /// Dropped, the table already holds max-flows flows.
         26 drop_max_flows: Option<u64> = "drop-max-flows",
