@@ -70,8 +70,14 @@ a_closed_port_is_silent_for_a_while_and_then_unreachable() {
 
 # TCP sends it again after a second.
 a_syn_that_is_sent_again_is_held_once() {
-	is "held" "$(counter syn-held)" 1
-	at_least "dropped" "$(counter drop-unsolicited)" 2
+	local held dropped answered
+	policy masquerade --out wan0
+	configure config set --hold-syn 6
+	held=$(counter syn-held) dropped=$(counter drop-unsolicited) answered=$(counter syn-answered)
+	is "connect" "$(T=4 ask tcp "$server" 192.0.2.2:0 192.0.2.1:82)" timeout
+	is "held" $(($(counter syn-held) - held)) 1
+	at_least "dropped" $(($(counter drop-unsolicited) - dropped)) 2
+	comes_true "answered" 10 all_over "$answered" 1
 }
 
 so_it_is_with_a_pool() {

@@ -9,12 +9,13 @@ use super::hash::{Cursor, Entry, Link, Progress, Table};
 use super::ports::{Claim, PortMap, PortMaps, Wish};
 use super::wheel::{Timed, Timer, Wheel};
 use crate::nat::addr::{Be16, Be32, V4};
-use crate::nat::ports::PortRange;
+use crate::nat::ports::{Parity, PortRange};
 use crate::nat::time::{Deadline, Ticks};
 use crate::nat::tuple::{BindKey, Side, TCP, UDP};
 use crate::sys::{rcu, time};
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use kernel::prelude::*;
+use kernel::sync::Arc;
 use kernel::time::delay::fsleep;
 use kernel::time::Delta;
 
@@ -177,6 +178,7 @@ fn wish(ports: PortRange) -> Wish {
     Wish {
         proto: TCP,
         range: ports,
+        parity: Parity::Any,
         nodes: 1,
         node: None,
         start: ports.min(),
@@ -185,7 +187,7 @@ fn wish(ports: PortRange) -> Wish {
 
 /// Calls `f` with the ports of an address, on the RCU read side.
 fn with_ports<R>(f: impl FnOnce(&PortMap<V4>) -> R) -> Result<R> {
-    let maps = PortMaps::<V4>::new(0)?;
+    let maps = PortMaps::<V4>::new(0, Arc::new(AtomicU32::new(0), GFP_KERNEL)?)?;
     let result = rcu::read(|rcu| maps.of(V4(Be32::from_host(1)), rcu).map(f));
     result.ok_or(ENOMEM)
 }
