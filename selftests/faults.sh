@@ -72,7 +72,7 @@ flows_alive_go_on() {
 	for i in {1..20}; do
 		is "the flow alive, $i" "$(say alive)" "$ALIVE"
 	done
-	is "a new one" "$(silent ask udp "$client" - 192.0.2.2:53)" timeout
+	like "a new one" "$(silent ask udp "$client" - 192.0.2.2:53)" '^(timeout|EHOSTUNREACH)$'
 	faults off
 }
 

@@ -127,7 +127,7 @@ a_port_of_the_other_parity_is_none() {
 	for port in 5500 5502; do
 		like "port $port" "$(ask udp "$client" 10.0.0.2:"$port" 192.0.2.2:53)" '^203\.0\.113\.5:3000[02]$'
 	done
-	is "a third even one" "$(silent ask udp "$client" 10.0.0.2:5504 192.0.2.2:53)" timeout
+	like "a third even one" "$(silent ask udp "$client" 10.0.0.2:5504 192.0.2.2:53)" '^(timeout|EHOSTUNREACH)$'
 	like "an odd one" "$(ask udp "$client" 10.0.0.2:5505 192.0.2.2:53)" '^203\.0\.113\.5:3000[13]$'
 }
 
