@@ -156,8 +156,8 @@ a_policy_counts_what_it_refuses() {
 	answered "$(try 6300)"
 	is "refused so far" "$(fn --json policy list | jq -c 'map(.refused)')" '[0]'
 	unlike "in words, so far" "$(fn policy list)" REFUSED
-	is "the second" "$(try 6301)" timeout
-	is "the third" "$(try 6302)" timeout
+	is "the second" "$(try 6301)" EHOSTUNREACH
+	is "the third" "$(try 6302)" EHOSTUNREACH
 	is "refused" "$(fn --json policy list | jq -c 'map(.refused)')" '[2]'
 	like "in words" "$(fn policy list)" 'HITS  REFUSED'
 	at "$client" python3 -c '
