@@ -16,6 +16,7 @@ TESTS=(
 	a_host_stays_in_its_block
 	it_gets_another_when_that_is_full
 	up_to_a_limit
+	at_other_addresses_too
 	hosts_do_not_share
 	no_block_is_left
 	one_record_for_each
@@ -94,6 +95,22 @@ up_to_a_limit() {
 	at_least "drop-blocks" "$(counter drop-blocks)" $((before + 1))
 	fresh "$client2"
 	like "another host" "$SEEN" '^203'
+}
+
+# One block at each of sixteen addresses.
+at_other_addresses_too() {
+	local i
+	unconfigure
+	configure pool add cgn --range 203.0.113.0/28 --ports 2000-2003 --allocation block --block-size 4 --max-blocks 3
+	configure policy add snat --pool cgn --out wan0 --id 7
+	for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
+		fresh "$client"
+		like "port $i" "$SEEN" '^203'
+	done
+	is "addresses" "$(fn --json pool blocks | jq 'map(."outside-addr") | unique | length')" 3
+	fresh "$client"
+	like "one more" "$SEEN" '^(timeout|EHOSTUNREACH)$'
+	is "given" "$(given)" "10.0.0.2 10.0.0.2 10.0.0.2"
 }
 
 hosts_do_not_share() {

@@ -163,36 +163,62 @@ impl PortBlocks {
         (first, tries): (u64, u64),
         claim: impl Fn(V4, PortRange) -> Option<T>,
     ) -> Result<(T, Entered<'_>), Full> {
-        let tries = tries.min(ADDRESSES);
         if host == V4::default() {
             return Err(Full::Pool);
         }
-        let places = || self.runs(first, tries).flatten();
-        let owned = || places().filter(|place| self.is_of(*place, host));
-        if let Some(found) = owned().find_map(|place| self.enter(place, host, &claim)) {
+        let at = (first, tries.min(ADDRESSES));
+        if let Some(found) = self.enter_own(host, at, &claim)? {
             return Ok(found);
+        }
+        // As with who has as many as it may have, a flood does not wait for the lock.
+        if self.given.get() as usize >= self.all.len() {
+            return Err(Full::Pool);
         }
         let (found, given) = {
             let lock = self.lock.first().ok_or(Full::Pool)?;
             let _locked = lock.lock();
             // Another CPU may have been here meanwhile.
-            if let Some(found) = owned().find_map(|place| self.enter(place, host, &claim)) {
+            if let Some(found) = self.enter_own(host, at, &claim)? {
                 return Ok(found);
             }
-            if owned().count() >= self.division.most as usize {
-                return Err(Full::Host);
-            }
             // Where it has blocks already, if there is one left.
-            let first = match owned().next() {
-                Some(place) => self.address_of(place),
-                None => first,
-            };
-            let free = self.free(first, tries).ok_or(Full::Pool)?;
+            let known = self.own(host, at).next();
+            let beside = known.and_then(|place| self.free((self.address_of(place), 1)));
+            let free = beside.or_else(|| self.free(at)).ok_or(Full::Pool)?;
             self.give(free, host);
             (self.enter(free, host, &claim), free)
         };
         self.tell(given, host, true);
         found.ok_or(Full::Pool)
+    }
+
+    /// The blocks of a host at these addresses.
+    fn own(&self, host: V4, at: (u64, u64)) -> impl Iterator<Item = usize> + '_ {
+        let places = self.runs(at).flatten();
+        places.filter(move |place| self.is_of(*place, host))
+    }
+
+    /// Enters one of the blocks of a host in which `claim` finds a port; an error if there is none,
+    /// and it has as many as it may have.
+    fn enter_own<T>(
+        &self,
+        host: V4,
+        at: (u64, u64),
+        claim: &impl Fn(V4, PortRange) -> Option<T>,
+    ) -> Result<Option<(T, Entered<'_>)>, Full> {
+        let most = self.division.most as usize;
+        let mut known: usize = 0;
+        for place in self.own(host, at).take(most) {
+            known = known.wrapping_add(1);
+            let found = self.enter(place, host, claim);
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        match known < most {
+            true => Ok(None),
+            false => Err(Full::Host),
+        }
     }
 
     /// Enters the block of an endpoint for `host`, given out now if nobody has it. `None` if another
@@ -310,7 +336,7 @@ impl PortBlocks {
     }
 
     /// The blocks of each of `tries` addresses from number `first` on, in runs of numbers.
-    fn runs(&self, first: u64, tries: u64) -> impl Iterator<Item = Range<usize>> {
+    fn runs(&self, (first, tries): (u64, u64)) -> impl Iterator<Item = Range<usize>> {
         let (addresses, count) = (ranges::count(&self.ranges), self.division.blocks.count());
         (0..tries.min(addresses)).map(move |step| {
             let address = first.wrapping_add(step).checked_rem(addresses).unwrap_or(0);
@@ -325,11 +351,11 @@ impl PortBlocks {
     }
 
     /// A block that nobody has, at the first address that has one, looked for from a random one on.
-    fn free(&self, first: u64, tries: u64) -> Option<usize> {
+    fn free(&self, at: (u64, u64)) -> Option<usize> {
         let count = self.division.blocks.count();
         let start = u32::from(rcu::random16()).checked_rem(count)? as usize;
         let is_free = |place: &usize| self.is_of(*place, V4::default());
-        self.runs(first, tries).find_map(|run| {
+        self.runs(at).find_map(|run| {
             let middle = run.start.wrapping_add(start);
             Iterator::chain(middle..run.end, run.start..middle).find(is_free)
         })
