@@ -321,7 +321,7 @@ attribute_set! {
         /// Outside addresses, at most 16 ranges and 65536 addresses. None for a pool that only
         /// gives a masquerade policy its ports.
         2 range: Vec<Range> = "range",
-        /// First outside port. Default 1.
+        /// First outside port. Absent means 1, and 1024 with allocation block or deterministic.
         3 port_min: Option<u16> = "port-min",
         /// Last outside port. Default 65535.
         4 port_max: Option<u16> = "port-max",
