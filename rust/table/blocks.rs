@@ -174,7 +174,7 @@ impl PortBlocks {
         if self.given.get() as usize >= self.all.len() {
             return Err(Full::Pool);
         }
-        let (found, given) = {
+        let (entered, given) = {
             let lock = self.lock.first().ok_or(Full::Pool)?;
             let _locked = lock.lock();
             // Another CPU may have been here meanwhile.
@@ -185,10 +185,10 @@ impl PortBlocks {
             let known = self.own(host, at).next();
             let beside = known.and_then(|place| self.free((self.address_of(place), 1)));
             let free = beside.or_else(|| self.free(at)).ok_or(Full::Pool)?;
-            self.give(free, host);
-            (self.enter(free, host, &claim), free)
+            (self.give(free, host), free)
         };
         self.tell(given, host, true);
+        let found = entered.and_then(|entered| self.claim_in(entered, host, &claim));
         found.ok_or(Full::Pool)
     }
 
@@ -210,7 +210,8 @@ impl PortBlocks {
         let mut known: usize = 0;
         for place in self.own(host, at).take(most) {
             known = known.wrapping_add(1);
-            let found = self.enter(place, host, claim);
+            let entered = self.enter(place, host);
+            let found = entered.and_then(|entered| self.claim_in(entered, host, claim));
             if found.is_some() {
                 return Ok(found);
             }
@@ -227,8 +228,7 @@ impl PortBlocks {
         let Some(place) = self.place(outside, port) else {
             return Some(None);
         };
-        let here = |_, _| Some(());
-        if let Some(((), entered)) = self.enter(place, host, &here) {
+        if let Some(entered) = self.enter(place, host) {
             return Some(Some(entered));
         }
         let entered = {
@@ -236,8 +236,7 @@ impl PortBlocks {
             if !self.is_of(place, V4::default()) {
                 return None;
             }
-            self.give(place, host);
-            self.enter(place, host, &here)?.1
+            self.give(place, host)?
         };
         self.tell(place, host, true);
         Some(Some(entered))
@@ -361,28 +360,34 @@ impl PortBlocks {
         })
     }
 
-    /// Gives a block that nobody has to a host. The lock is held.
-    fn give(&self, place: usize, host: V4) {
-        if let Some(block) = self.all.get(place) {
-            block.idle.store(time::now().0, Ordering::Relaxed);
-            block.word.store(word(host), Ordering::Release);
-            self.given.reserve().fill();
-        }
+    /// Gives a block that nobody has to a host, entered: so it is not taken back before there is a
+    /// binding. The lock is held.
+    fn give(&self, place: usize, host: V4) -> Option<Entered<'_>> {
+        let block = self.all.get(place)?;
+        block
+            .word
+            .store(word(host).wrapping_add(1), Ordering::Release);
+        self.given.reserve().fill();
+        Some(Entered(self, place))
     }
 
-    /// Enters a block of `host` if `claim` finds a port there.
-    fn enter<T>(
-        &self,
-        place: usize,
-        host: V4,
-        claim: &impl Fn(V4, PortRange) -> Option<T>,
-    ) -> Option<(T, Entered<'_>)> {
+    /// Enters a block, if it is of `host`.
+    fn enter(&self, place: usize, host: V4) -> Option<Entered<'_>> {
         let block = self.all.get(place)?;
         let mine = |known: u64| (known >> 32 == word(host) >> 32).then(|| known.wrapping_add(1));
         let order = (Ordering::AcqRel, Ordering::Relaxed);
         block.word.fetch_update(order.0, order.1, mine).ok()?;
-        let entered = Entered(self, place);
-        let info = self.info(place, host, 0)?;
+        Some(Entered(self, place))
+    }
+
+    /// Stays in a block if `claim` finds a port there.
+    fn claim_in<'a, T>(
+        &self,
+        entered: Entered<'a>,
+        host: V4,
+        claim: &impl Fn(V4, PortRange) -> Option<T>,
+    ) -> Option<(T, Entered<'a>)> {
+        let info = self.info(entered.1, host, 0)?;
         Some((claim(info.outside, info.ports)?, entered))
     }
 }
