@@ -16,7 +16,7 @@ TESTS=(
 	replies_come_back_in_order_and_whole
 	an_interface_may_appear_later
 	new_flows_follow_a_changed_address
-	flows_of_a_lost_address_die
+	flows_of_a_lost_address_end
 	without_an_address_nothing_leaks
 	a_pool_gives_the_ports
 )
@@ -53,13 +53,15 @@ new_flows_follow_a_changed_address() {
 	like "a new TCP connection" "$(ask tcp "$client" - 192.0.2.2:80)" '^192\.0\.2\.9:'
 }
 
-flows_of_a_lost_address_die() {
-	is "flows at the old address" "$(fn --json flow list |
-		jq '[.[] | select(.translated."src-addr" == "192.0.2.1")] | length')" 0
+flows_of_a_lost_address_end() {
+	comes_true "flows at the old address end" 10 none_at 192.0.2.1
 	is "bindings at the old address" "$(fn --json binding list |
 		jq '[.[] | select(."outside-addr" == "192.0.2.1")] | length')" 0
 	at_least "flushed" "$(counter flows-flushed)" 2
+	is "the connection" "$(say t)" reset
 }
+
+none_at() { [[ $(fn --json flow list | jq "[.[] | select(.translated.\"src-addr\" == \"$1\")] | length") == 0 ]]; }
 
 without_an_address_nothing_leaks() {
 	local before

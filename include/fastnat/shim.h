@@ -89,8 +89,10 @@ u32 fastnat_shim_dev_index(const struct net_device *dev);
 u32 fastnat_shim_dev_group(const struct net_device *dev);
 struct net_device *fastnat_shim_dev_named(struct net *net, const char *name);
 bool fastnat_shim_dev_is_internal(const struct net_device *dev);
-bool fastnat_shim_dev_has_addr(struct net_device *dev, __be32 addr);
-bool fastnat_shim_dev_masquerades_as(struct net_device *dev, __be32 addr);
+bool fastnat_shim_dev_has_addr(const struct net_device *dev, __be32 addr);
+bool fastnat_shim_dev_masquerades_as(const struct net_device *dev, __be32 addr);
+unsigned int fastnat_shim_addr_devs(struct net *net, __be32 addr, bool up,
+				    struct net_device **devs, unsigned int most);
 u32 fastnat_shim_route_generation(struct net *net);
 struct net_device *fastnat_shim_addr_dev(struct net *net, __be32 addr);
 int fastnat_shim_addr_notifier_register(void);
@@ -190,6 +192,11 @@ struct fastnat_icmp_late {
 bool fastnat_shim_icmp_late(struct net *net, const struct fastnat_icmp_late *late, int code);
 bool fastnat_shim_icmp_refuse(struct sk_buff *skb, struct net_device *in, int code);
 
+/* reset.c */
+bool fastnat_shim_reset_enable(void);
+void fastnat_shim_reset_disable(void);
+void fastnat_shim_reset_send(const struct nf_hook_state *state, struct sk_buff *skb);
+
 /* sock.c */
 struct fastnat_sock_tuple {
 	__be32 saddr;
@@ -244,6 +251,6 @@ void fastnat_rs_net_exit(void *state);
 u32 fastnat_rs_sysctl(const void *state, u32 which);
 void fastnat_rs_dev_event(void *state, const struct net_device *dev, bool gone);
 void fastnat_rs_gro(const void *state, struct fastnat_gro *gro);
-void fastnat_rs_addr_lost(void *state, __be32 addr);
+void fastnat_rs_uplink_lost(void *state);
 
 #endif /* _FASTNAT_SHIM_H */

@@ -8,6 +8,7 @@
 
 use super::binding::{Outside, Request};
 use super::inbound::Destination;
+use super::outbound::Way;
 use super::{outbound, subject, Hook};
 use crate::nat::addr::V4;
 use crate::nat::iface::{Interface, Interfaces};
@@ -16,8 +17,15 @@ use crate::state::policy::{Snapshot, Target};
 use crate::state::stats::Counter;
 use crate::sys::dev;
 use crate::sys::skb::Skb;
+use crate::table::flow::Uplink;
 use crate::table::Owner;
 use kernel::sync::Arc;
+
+/// The way of a packet that turns round inside.
+const INSIDE: Way = Way {
+    uplink: Uplink::ANY,
+    local: false,
+};
 
 /// Makes the flow for the source, if the packet comes from inside; says by which policy.
 pub(super) fn begin<'a>(
@@ -63,7 +71,7 @@ pub(super) fn begin<'a>(
         tuple: &tuple,
     }
     .binding(outside);
-    held.and_then(|held| outbound::add(hook, &tuple, entry, held, false))
+    held.and_then(|held| outbound::add(hook, &tuple, entry, held, INSIDE))
         .inspect_err(|_| entry.owner.refuse())?;
     hook.net.count(Counter::Hairpins);
     Ok(Some(&entry.owner))

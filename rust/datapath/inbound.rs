@@ -15,7 +15,7 @@ use crate::state::stats::Counter;
 use crate::sys::skb::Skb;
 use crate::sys::{dev, time};
 use crate::table::binding::Held;
-use crate::table::flow::{FlowEntry, NewFlow, Source};
+use crate::table::flow::{FlowEntry, NewFlow, Source, Uplink};
 use crate::table::shard::Unmade;
 use crate::table::subscriber::Excess;
 use crate::table::Owner;
@@ -228,6 +228,7 @@ fn add<'a>(
         binding: new.binding,
         source: new.source,
         local: false,
+        uplink: Uplink::ANY,
         now: time::now(),
         until: None,
     };

@@ -22,6 +22,7 @@ mod packet;
 mod refused;
 mod subject;
 mod target;
+mod uplink;
 
 use crate::nat::addr::V4;
 use crate::nat::packet::{Edge, Kind};

@@ -4,7 +4,7 @@
 
 use super::binding::{Outside, Request};
 use super::inbound::add_flow;
-use super::{offload, packet as step, subject, Hook, Outcome};
+use super::{offload, packet as step, subject, uplink, Hook, Outcome};
 use crate::nat::addr::{Addr, Be16, V4};
 use crate::nat::packet::{Ip, Packet};
 use crate::nat::policy::Subject;
@@ -16,7 +16,7 @@ use crate::sys::dev::Device;
 use crate::sys::skb::Skb;
 use crate::sys::{dev, time};
 use crate::table::binding::{Binding, Held};
-use crate::table::flow::{Direction, Flow, FlowEntry, NewFlow, Source};
+use crate::table::flow::{Direction, Flow, FlowEntry, NewFlow, Source, Uplink};
 use kernel::sync::Arc;
 
 /// A packet that can be translated.
@@ -24,6 +24,9 @@ use kernel::sync::Arc;
 pub(super) fn packet(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>) -> Outcome {
     if let Some(entry) = hook.net.flow(&packet.tuple, hook.rcu) {
         return match entry.half() {
+            Half::Src if uplink::has_changed(hook, entry) => {
+                uplink::changed(hook, skb, packet, entry)
+            }
             Half::Src => {
                 offload::learn(hook, skb, entry);
                 step::translate(hook, skb, packet, entry)
@@ -98,7 +101,10 @@ pub(super) fn let_in_at(
 }
 
 /// A packet of no flow yet: source policies are asked.
-fn first(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>) -> Outcome {
+pub(super) fn first(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>) -> Outcome {
+    if let Some(outcome) = uplink::orphan(hook, skb, packet) {
+        return outcome;
+    }
     let tuple = &packet.tuple;
     let Some((rules, entry)) = policy(hook, &subject::of(hook, skb, tuple)) else {
         return Outcome::Pass(Counter::PassUntouched);
@@ -118,7 +124,10 @@ fn first(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>) -> Outcome {
 }
 
 /// The source policy for a packet, if it leaves the host for another.
-fn policy<'a>(hook: &Hook<'a>, subject: &Subject<V4>) -> Option<(&'a Snapshot, &'a Arc<Entry>)> {
+pub(super) fn policy<'a>(
+    hook: &Hook<'a>,
+    subject: &Subject<V4>,
+) -> Option<(&'a Snapshot, &'a Arc<Entry>)> {
     if hook.context.output()?.is_internal() || subject.tuple.dst_addr.is_multicast() {
         return None;
     }
@@ -133,13 +142,17 @@ fn begin<'a>(
     rules: &Snapshot,
     entry: &Entry,
 ) -> Result<Option<&'a FlowEntry<V4>>, Counter> {
-    let outside = match &entry.target {
-        Target::Pool(_) => Outside::OfPool,
+    let (outside, uplink) = match &entry.target {
+        Target::Pool(_) => (Outside::OfPool, Uplink::ANY),
         Target::Masquerade(_) => {
             let output = hook.context.output().ok_or(Counter::DropAddress)?;
-            Outside::Address(output.masquerade_addr(skb).ok_or(Counter::DropAddress)?)
+            let addr = output.masquerade_addr(skb).ok_or(Counter::DropAddress)?;
+            (Outside::Address(addr), uplink::output(hook))
         }
-        Target::Netmap(to) => Outside::Same(to.with_host_of(tuple.src_addr)),
+        Target::Netmap(to) => {
+            let addr = to.with_host_of(tuple.src_addr);
+            (Outside::Same(addr), Uplink::ANY)
+        }
         _ => return Ok(None),
     };
     if is_outside_already(hook, tuple, outside) {
@@ -160,7 +173,19 @@ fn begin<'a>(
         tuple,
     }
     .binding(outside)?;
-    add(hook, tuple, entry, held, hook.context.input().is_none()).map(Some)
+    let way = Way {
+        uplink,
+        local: hook.context.input().is_none(),
+    };
+    add(hook, tuple, entry, held, way).map(Some)
+}
+
+/// How the packets of a flow go whose source is translated.
+pub(super) struct Way {
+    /// By which interface they have to leave.
+    pub(super) uplink: Uplink,
+    /// Are they the host's own?
+    pub(super) local: bool,
 }
 
 /// Makes the flow that translates the source of `tuple` to the outside of a binding.
@@ -169,7 +194,7 @@ pub(super) fn add<'a>(
     tuple: &Tuple<V4>,
     entry: &Entry,
     held: Held<V4>,
-    local: bool,
+    way: Way,
 ) -> Result<&'a FlowEntry<V4>, Counter> {
     let outside = held.outside();
     let node = hook.net.home(outside.port.to_host());
@@ -180,7 +205,8 @@ pub(super) fn add<'a>(
         owner: &entry.owner,
         binding: Some(held),
         source: Source::Closed,
-        local,
+        local: way.local,
+        uplink: way.uplink,
         now: time::now(),
         until: None,
     };

@@ -35,13 +35,27 @@ bool fastnat_shim_dev_is_internal(const struct net_device *dev)
 	return dev->flags & IFF_LOOPBACK || netif_is_l3_master(dev);
 }
 
-/* Under RCU. */
-bool fastnat_shim_dev_has_addr(struct net_device *dev, __be32 addr)
+/*
+ * Under RCU: the entry of an address that the device has. inet_confirm_addr() does
+ * not do: where the address has a peer, that compares with the peer.
+ */
+static const struct in_ifaddr *fastnat_ifa(const struct net_device *dev, __be32 addr)
 {
-	struct in_device *in_dev = __in_dev_get_rcu(dev);
+	const struct in_device *in_dev = __in_dev_get_rcu(dev);
+	const struct in_ifaddr *ifa;
 
-	return in_dev && inet_confirm_addr(dev_net(dev), in_dev, 0, addr,
-					   RT_SCOPE_HOST) == addr;
+	if (!in_dev)
+		return NULL;
+	in_dev_for_each_ifa_rcu(ifa, in_dev)
+		if (ifa->ifa_local == addr)
+			return ifa;
+	return NULL;
+}
+
+/* Under RCU. */
+bool fastnat_shim_dev_has_addr(const struct net_device *dev, __be32 addr)
+{
+	return fastnat_ifa(dev, addr);
 }
 
 /*
@@ -58,14 +72,32 @@ __be32 fastnat_shim_masquerade_addr(const struct sk_buff *skb,
 		return 0;
 	addr = inet_select_addr(out, rt_nexthop(rt, ip_hdr(skb)->daddr),
 				RT_SCOPE_UNIVERSE);
-	return fastnat_shim_dev_has_addr(out, addr) ? addr : 0;
+	return fastnat_ifa(out, addr) ? addr : 0;
 }
 
-/* Under RCU: might masquerading give this address to what leaves by the device? */
-bool fastnat_shim_dev_masquerades_as(struct net_device *dev, __be32 addr)
+/*
+ * Under RCU: might masquerading give this address to what leaves by the device?
+ * To which next hop does not matter: see inet_select_addr().
+ */
+bool fastnat_shim_dev_masquerades_as(const struct net_device *dev, __be32 addr)
 {
-	return fastnat_shim_dev_has_addr(dev, addr) &&
-	       inet_select_addr(dev, addr, RT_SCOPE_UNIVERSE) == addr;
+	const struct in_ifaddr *ifa = fastnat_ifa(dev, addr);
+
+	return ifa && !(READ_ONCE(ifa->ifa_flags) & IFA_F_SECONDARY) &&
+	       ifa->ifa_scope == RT_SCOPE_UNIVERSE;
+}
+
+/* Under RCU: the devices that have the address, and are up if @up, @most of them; how many. */
+unsigned int fastnat_shim_addr_devs(struct net *net, __be32 addr, bool up,
+				    struct net_device **devs, unsigned int most)
+{
+	struct net_device *dev;
+	unsigned int count = 0;
+
+	for_each_netdev_rcu(net, dev)
+		if (count < most && (!up || dev->flags & IFF_UP) && fastnat_ifa(dev, addr))
+			devs[count++] = dev;
+	return count;
 }
 
 /* Under RCU: as nf_nat_redirect_ipv4(), the first address, 0 if there is none. */
@@ -98,8 +130,7 @@ static int fastnat_addr_event(struct notifier_block *nb, unsigned long event,
 	struct in_ifaddr *ifa = ptr;
 
 	if (event == NETDEV_DOWN)
-		fastnat_rs_addr_lost(*fastnat_shim_net_slot(dev_net(ifa->ifa_dev->dev)),
-				     ifa->ifa_local);
+		fastnat_rs_uplink_lost(*fastnat_shim_net_slot(dev_net(ifa->ifa_dev->dev)));
 	return NOTIFY_DONE;
 }
 

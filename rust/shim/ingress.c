@@ -84,6 +84,8 @@ static int fastnat_dev_event(struct notifier_block *nb, unsigned long event, voi
 {
 	struct net_device *dev = netdev_notifier_info_to_dev(ptr);
 
+	if (event == NETDEV_DOWN)
+		fastnat_rs_uplink_lost(*fastnat_shim_net_slot(dev_net(dev)));
 	if (event == NETDEV_REGISTER || event == NETDEV_CHANGENAME || event == NETDEV_UNREGISTER)
 		fastnat_rs_dev_event(*fastnat_shim_net_slot(dev_net(dev)), dev,
 				     event == NETDEV_UNREGISTER);

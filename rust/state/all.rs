@@ -4,7 +4,6 @@
 //! Process context, but for removing one.
 
 use super::net::Net;
-use super::policy::is_masquerade;
 use super::stats::Counter;
 use crate::nat::addr::V4;
 use crate::sys::rcu::{self, Rcu};
@@ -16,16 +15,55 @@ use crate::table::shard::Shard;
 use core::sync::atomic::{fence, Ordering};
 use kernel::sync::Arc;
 
-impl Net {
-    /// An address went away: what masquerades with it ends.
-    pub(crate) fn address_lost(&self, addr: V4) {
-        let lost = |binding: &Binding<V4>| {
-            is_masquerade(binding.realm()) && binding.outside().addr == addr
-        };
-        self.end_leases(lost);
-        self.flush(|flow| flow.binding().is_some_and(|held| lost(held)));
+/// Ends the leases of all bindings that `wanted` picks.
+pub(super) fn end_leases(
+    shards: &[Arc<Shard<V4>>],
+    mut wanted: impl FnMut(&Binding<V4>, Rcu<'_>) -> bool,
+) {
+    if shards.iter().all(|shard| shard.lease_count().get() == 0) {
+        return;
     }
+    each_binding(shards, |binding, rcu| {
+        if let Some(lease) = binding.lease(rcu).filter(|_| wanted(binding, rcu)) {
+            lease.end(rcu);
+        }
+    });
+}
 
+/// Calls `visit` with every binding.
+fn each_binding(shards: &[Arc<Shard<V4>>], mut visit: impl FnMut(&Binding<V4>, Rcu<'_>)) {
+    for shard in shards {
+        if shard.binding_count().get() == 0 {
+            continue;
+        }
+        let mut cursor = Cursor::default();
+        while rcu::read(|rcu| {
+            shard.step_bindings(&mut cursor, rcu, |binding| visit(binding, rcu))
+        }) {
+            time::breathe(cursor.index);
+        }
+    }
+}
+
+/// Calls `visit` with every flow and the shard that it is in.
+pub(super) fn each_flow(
+    shards: &[Arc<Shard<V4>>],
+    mut visit: impl FnMut(&Shard<V4>, &Flow<V4>, Rcu<'_>),
+) {
+    for shard in shards {
+        if shard.flow_count().get() == 0 {
+            continue;
+        }
+        let mut cursor = Cursor::default();
+        while rcu::read(|rcu| {
+            shard.step_flows(&mut cursor, rcu, |flow| visit(shard, flow, rcu))
+        }) {
+            time::breathe(cursor.index);
+        }
+    }
+}
+
+impl Net {
     /// Changes when a table is resized.
     pub(crate) fn arrays(&self) -> u32 {
         let shards = self.shards.iter();
@@ -40,50 +78,12 @@ impl Net {
 
     /// Ends the leases of all bindings that `wanted` picks. Process context.
     pub(crate) fn end_leases(&self, wanted: impl Fn(&Binding<V4>) -> bool) {
-        if self
-            .shards
-            .iter()
-            .all(|shard| shard.lease_count().get() == 0)
-        {
-            return;
-        }
-        self.each_binding(|binding, rcu| {
-            if let Some(lease) = binding.lease(rcu).filter(|_| wanted(binding)) {
-                lease.end(rcu);
-            }
-        });
-    }
-
-    /// Calls `visit` with every binding. Process context.
-    fn each_binding(&self, mut visit: impl FnMut(&Binding<V4>, Rcu<'_>)) {
-        for shard in self
-            .shards
-            .iter()
-            .filter(|shard| shard.binding_count().get() != 0)
-        {
-            let mut cursor = Cursor::default();
-            while rcu::read(|rcu| {
-                shard.step_bindings(&mut cursor, rcu, |binding| visit(binding, rcu))
-            }) {
-                time::breathe(cursor.index);
-            }
-        }
+        end_leases(&self.shards, |binding, _| wanted(binding));
     }
 
     /// Calls `visit` with every flow and the shard that it is in. Process context.
-    fn each_flow(&self, mut visit: impl FnMut(&Shard<V4>, &Flow<V4>, Rcu<'_>)) {
-        for shard in self
-            .shards
-            .iter()
-            .filter(|shard| shard.flow_count().get() != 0)
-        {
-            let mut cursor = Cursor::default();
-            while rcu::read(|rcu| {
-                shard.step_flows(&mut cursor, rcu, |flow| visit(shard, flow, rcu))
-            }) {
-                time::breathe(cursor.index);
-            }
-        }
+    fn each_flow(&self, visit: impl FnMut(&Shard<V4>, &Flow<V4>, Rcu<'_>)) {
+        each_flow(&self.shards, visit);
     }
 
     /// Removes all flows that `wanted` picks, counts and returns them. Process context.

@@ -16,6 +16,7 @@ mod lookup;
 pub(crate) mod lro;
 mod net;
 pub(crate) mod offload;
+mod orphans;
 mod outside;
 pub(crate) mod policy;
 pub(crate) mod pool;
@@ -23,5 +24,6 @@ mod refused;
 pub(crate) mod servers;
 pub(crate) mod settings;
 pub(crate) mod stats;
+mod uplink;
 
 pub(crate) use net::Net;

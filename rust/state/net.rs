@@ -11,18 +11,21 @@ use super::held::{Held, Holding, Releaser};
 use super::keeper::{Calm, Keeper};
 use super::lro::Lro;
 use super::offload::OffloadRules;
+use super::orphans::Orphans;
 use super::policy::Snapshots;
 use super::refused::Told;
 use super::settings::Settings;
 use super::stats::{Counter, Stats};
+use super::uplink::{Loss, UplinkTask};
 use crate::nat::addr::V4;
+use crate::nat::hash::Key;
 use crate::nat::offload::Rules;
 use crate::nat::time::Ticks;
 use crate::nat::tuple::Tuple;
 use crate::sys::icmp::Quote;
 use crate::sys::node::Nodes;
 use crate::sys::pernet::NetRef;
-use crate::sys::rcu::Published;
+use crate::sys::rcu::{self, Published};
 use crate::sys::time;
 use crate::sys::uapi::*;
 use crate::sys::work::Periodic;
@@ -33,6 +36,7 @@ use crate::table::routes::Routes;
 use crate::table::shard::Shard;
 use crate::table::Watch;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use kernel::alloc::AllocError;
 use kernel::prelude::*;
 use kernel::sync::{new_mutex, Arc, Mutex};
 
@@ -47,6 +51,12 @@ pub(crate) struct Net {
     keepers: KVec<Periodic<Keeper>>,
     /// Answers what is held. The same.
     releaser: Periodic<Releaser>,
+    /// Sees to uplinks that go. The same.
+    pub(super) uplinks: Periodic<UplinkTask>,
+    /// The last that has gone.
+    pub(super) loss: Arc<Loss>,
+    /// TCP connections that lost their flow with it.
+    pub(crate) orphans: Arc<Published<Orphans>>,
     /// Unsolicited SYNs.
     held: Arc<Held>,
     /// The tables, one shard a node.
@@ -58,7 +68,7 @@ pub(crate) struct Net {
     /// The routes that offloaded flows go by.
     pub(crate) routes: Routes,
     /// The policies, as the packet path sees them.
-    pub(crate) snapshots: Published<Snapshots>,
+    pub(crate) snapshots: Arc<Published<Snapshots>>,
     /// Which packets may be forwarded past the stack.
     pub(crate) offload: Published<OffloadRules>,
     /// The settings.
@@ -122,17 +132,26 @@ impl Net {
             keepers.push(keeper, GFP_KERNEL)?;
         }
         let held = Arc::new(Held::new(first)?, GFP_KERNEL)?;
-        let mut tables = KVec::with_capacity(shards.len(), GFP_KERNEL)?;
-        for shard in &shards {
-            tables.push(shard.clone(), GFP_KERNEL)?;
-        }
         let releaser = Releaser {
             net: net.share(),
             held: held.clone(),
-            shards: tables,
+            shards: share(&shards)?,
             stats: stats.clone(),
         };
         let releaser = Periodic::new(Arc::new(releaser, GFP_KERNEL)?)?;
+        let snapshots = Arc::new(Published::empty(), GFP_KERNEL)?;
+        let orphans = Arc::new(Published::empty(), GFP_KERNEL)?;
+        let loss = Arc::new(Loss::new(), GFP_KERNEL)?;
+        let uplinks = UplinkTask {
+            net: net.share(),
+            loss: loss.clone(),
+            orphans: orphans.clone(),
+            key: Key(rcu::random64(), rcu::random64()),
+            snapshots: snapshots.clone(),
+            shards: share(&shards)?,
+            stats: stats.clone(),
+        };
+        let uplinks = Periodic::new(Arc::new(uplinks, GFP_KERNEL)?)?;
         let making = Making::new(first)?;
         let offload = Published::empty();
         offload.replace(Some(OffloadRules::new(Rules::default())?));
@@ -144,12 +163,15 @@ impl Net {
                 nodes,
                 keepers,
                 releaser,
+                uplinks,
+                loss,
+                orphans,
                 held,
                 shards,
                 ports,
                 making,
                 routes,
-                snapshots: Published::empty(),
+                snapshots,
                 offload,
                 settings,
                 stats,
@@ -287,4 +309,13 @@ impl Net {
         let place = count(self.shards.get(node)?).reserve();
         (self.total(count) <= limit).then_some(place)
     }
+}
+
+/// All shards once more, for work in the background.
+fn share(shards: &[Arc<Shard<V4>>]) -> Result<KVec<Arc<Shard<V4>>>, AllocError> {
+    let mut all = KVec::with_capacity(shards.len(), GFP_KERNEL)?;
+    for shard in shards {
+        all.push(shard.clone(), GFP_KERNEL)?;
+    }
+    Ok(all)
 }

@@ -2,7 +2,7 @@
 
 //! Which addresses are outside ones: those that source policies translate to.
 
-use super::policy::{List, Target};
+use super::policy::{Entry, List, Target};
 use super::pool::Pool;
 use crate::nat::addr::{Addr, V4};
 use crate::nat::iface::Interfaces;
@@ -12,6 +12,7 @@ use crate::sys::dev::Device;
 use crate::sys::memory::NodeArray;
 use kernel::alloc::AllocError;
 use kernel::prelude::*;
+use kernel::sync::Arc;
 
 /// The outside addresses of all source policies.
 pub(super) struct Outside {
@@ -19,12 +20,18 @@ pub(super) struct Outside {
     ranges: NodeArray<AddrRange<V4>>,
     /// The interfaces that policies masquerade at, in order.
     ifaces: NodeArray<Interfaces>,
+    /// Does a policy masquerade wherever packets leave?
+    anywhere: bool,
 }
 
 impl Outside {
     pub(super) fn build(list: &List, node: i32) -> Result<Self, AllocError> {
         let (ranges, ifaces) = (ranges(list)?, ifaces(list)?);
+        let anywhere = |entry: &Arc<Entry>| {
+            matches!(entry.target, Target::Masquerade(_)) && entry.policy.matches.out_iface.is_any()
+        };
         Ok(Self {
+            anywhere: list.iter().any(anywhere),
             ranges: NodeArray::new(ranges.len(), node, ranges.iter().copied())?,
             ifaces: NodeArray::new(ifaces.len(), node, ifaces.iter().copied())?,
         })
@@ -32,6 +39,7 @@ impl Outside {
 
     pub(super) fn copy(&self, node: i32) -> Result<Self, AllocError> {
         Ok(Self {
+            anywhere: self.anywhere,
             ranges: NodeArray::new(self.ranges.len(), node, self.ranges.iter().copied())?,
             ifaces: NodeArray::new(self.ifaces.len(), node, self.ifaces.iter().copied())?,
         })
@@ -44,12 +52,20 @@ impl Outside {
         range.is_some_and(|range| range.min().to_u128() <= addr.to_u128())
     }
 
-    /// Is it one that is masqueraded with at this interface?
+    /// Is it one that is masqueraded with at this interface, which a policy names?
     pub(super) fn masquerades(&self, addr: V4, dev: Device<'_>) -> bool {
+        self.names(dev) && dev.masquerades_as(addr)
+    }
+
+    /// Are packets masqueraded that leave by this interface?
+    pub(super) fn masquerades_at(&self, dev: Device<'_>) -> bool {
+        self.anywhere || self.names(dev)
+    }
+
+    fn names(&self, dev: Device<'_>) -> bool {
         !self.ifaces.is_empty()
             && Interfaces::all_with(&dev.interface())
                 .any(|some| self.ifaces.binary_search(&some).is_ok())
-            && dev.masquerades_as(addr)
     }
 }
 

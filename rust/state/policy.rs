@@ -242,6 +242,11 @@ impl Snapshot {
         self.outside.has(addr) || self.outside.masquerades(addr, input)
     }
 
+    /// Are packets masqueraded, some at least, that leave by this interface?
+    pub(crate) fn masquerades_at(&self, dev: Device<'_>) -> bool {
+        self.outside.masquerades_at(dev)
+    }
+
     /// The source policy for a packet.
     pub(crate) fn source(&self, subject: &Subject<V4>) -> Option<&Arc<Entry>> {
         self.source.find(&self.key, subject)

@@ -106,6 +106,8 @@ counters! {
     SynExcess = FASTNAT_A_STATS_SYN_EXCESS,
     /// A held SYN was answered.
     SynAnswered = FASTNAT_A_STATS_SYN_ANSWERED,
+    /// A TCP segment of a flow whose masquerade has lost its interface or its address.
+    DropRerouted = FASTNAT_A_STATS_DROP_REROUTED,
 }
 
 /// The counters of a namespace.

@@ -63,7 +63,7 @@ impl<'a> Device<'a> {
         unsafe { ffi::fastnat_shim_dev_is_internal(self.0.as_ptr()) }
     }
 
-    /// Does the interface own `addr`?
+    /// Does the interface have `addr`, whatever its peer?
     pub(crate) fn has_addr(&self, addr: V4) -> bool {
         // SAFETY: Valid for 'a, under RCU.
         unsafe { ffi::fastnat_shim_dev_has_addr(self.0.as_ptr(), wire(addr)) }
@@ -90,6 +90,39 @@ impl<'a> Device<'a> {
         let addr = unsafe { ffi::fastnat_shim_masquerade_addr(skb.as_ptr(), self.0.as_ptr()) };
         Some(unwire(addr)).filter(|addr| !addr.is_unspecified())
     }
+}
+
+/// Which interfaces count that have an address.
+#[derive(Copy, Clone, Eq, PartialEq)]
+pub(crate) enum Presence {
+    /// All.
+    Any,
+    /// Those that are up.
+    Up,
+}
+
+/// The most interfaces that [`any_with`] asks about.
+const MOST: usize = 16;
+
+/// Does `wanted` accept an interface of the namespace that has `addr`?
+pub(crate) fn any_with(
+    net: &NetRef,
+    addr: V4,
+    presence: Presence,
+    _rcu: Rcu<'_>,
+    wanted: impl Fn(Device<'_>) -> bool,
+) -> bool {
+    let mut devices = [core::ptr::null_mut(); MOST];
+    let up = presence == Presence::Up;
+    // SAFETY: The namespace is alive; as many devices are written as there is room for.
+    let count = unsafe {
+        let first = devices.as_mut_ptr();
+        ffi::fastnat_shim_addr_devs(net.as_ptr(), wire(addr), up, first, MOST as u32)
+    };
+    // SAFETY: Null, or valid under RCU.
+    let device = |ptr: &*mut bindings::net_device| unsafe { Device::from_ptr(*ptr) };
+    let devices = devices.iter().take(count as usize).filter_map(device);
+    devices.into_iter().any(wanted)
 }
 
 /// The number of the interface with this name, if there is one.
@@ -168,7 +201,7 @@ fn lookup(
     unsafe { lookup(context.net(), dev, &tuple) }
 }
 
-/// Address changes are reported to `state` while this lives.
+/// Addresses that go are reported to `state` while this lives.
 pub(crate) struct AddressNotifier(());
 
 impl AddressNotifier {
@@ -192,6 +225,6 @@ fn wire(addr: V4) -> u32 {
 }
 
 /// From the kernel's `__be32`.
-pub(super) fn unwire(addr: u32) -> V4 {
+fn unwire(addr: u32) -> V4 {
     V4(Be32::from_bytes(addr.to_ne_bytes()))
 }

@@ -71,6 +71,13 @@ impl<'a> Context<'a> {
         unsafe { Device::from_ptr(self.state.out) }
     }
 
+    /// Has the sender of a TCP segment get a reset from the other end, as REJECT does. The segment is
+    /// to be dropped then.
+    pub(crate) fn reset(&self, skb: &mut Skb) {
+        // SAFETY: Packet and state are valid while the hook runs, under RCU.
+        unsafe { ffi::fastnat_shim_reset_send(self.state, skb.as_ptr()) };
+    }
+
     #[inline]
     pub(super) fn input_ptr(&self) -> *mut bindings::net_device {
         self.state.in_
@@ -115,6 +122,8 @@ pub(crate) struct Hooks<H: Handler> {
     ops: KBox<[ffi::nf_hook_ops; HOOKS]>,
     net: *mut bindings::net,
     on: AtomicBool,
+    /// Is the function held that sends resets? It is given back when the hooks have gone.
+    resets: bool,
     _handler: Arc<H>,
 }
 
@@ -149,11 +158,14 @@ impl<H: Handler> Hooks<H> {
                 kernel::error::to_result(err)?;
             }
         }
+        // SAFETY: No requirements but that of sleeping.
+        let resets = unsafe { ffi::fastnat_shim_reset_enable() };
         // INVARIANT: Just done.
         Ok(Self {
             ops,
             net,
             on: AtomicBool::new(true),
+            resets,
             _handler: handler,
         })
     }
@@ -176,6 +188,10 @@ impl<H: Handler> Drop for Hooks<H> {
     fn drop(&mut self) {
         if self.disable() {
             rcu::synchronize();
+        }
+        if self.resets {
+            // SAFETY: Enabled by `register`, once.
+            unsafe { ffi::fastnat_shim_reset_disable() };
         }
     }
 }

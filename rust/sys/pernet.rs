@@ -8,9 +8,8 @@
 //!
 //! Unloading the module goes the same way for every namespace.
 
-use super::dev::{unwire, Device};
+use super::dev::Device;
 use super::ffi;
-use crate::nat::addr::V4;
 use crate::state::Net;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering};
@@ -140,15 +139,16 @@ unsafe extern "C" fn fastnat_rs_net_exit(state: *mut c_void) {
     }
 }
 
+/// An address or a link has gone.
+///
 /// # Safety
 ///
 /// `state` is what the slot of a live namespace holds.
 #[no_mangle]
-unsafe extern "C" fn fastnat_rs_addr_lost(state: *mut c_void, addr: u32) {
-    let addr: V4 = unwire(addr);
+unsafe extern "C" fn fastnat_rs_uplink_lost(state: *mut c_void) {
     // SAFETY: The caller's promise.
     if let Some(state) = unsafe { share(state.cast()) } {
-        state.address_lost(addr);
+        state.uplink_lost();
     }
 }
 

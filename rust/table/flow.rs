@@ -53,6 +53,23 @@ enum Kind {
     Forwarded(Choice),
 }
 
+/// By which interface the packets of a direction leave, by its number in the namespace.
+#[repr(transparent)]
+#[derive(Copy, Clone, Eq, PartialEq)]
+pub(crate) struct Uplink(u32);
+
+impl Uplink {
+    /// By any.
+    pub(crate) const ANY: Self = Self(0);
+    /// By none that is known: the address that they were masqueraded with has gone.
+    pub(crate) const LOST: Self = Self(u32::MAX);
+
+    /// By the interface with this number.
+    pub(crate) const fn of(ifindex: u32) -> Self {
+        Self(ifindex)
+    }
+}
+
 /// One direction of a flow, as the table holds it: all that a packet needs, in a cache line.
 #[repr(C, align(64))]
 pub(crate) struct FlowEntry<A: Family> {
@@ -61,12 +78,63 @@ pub(crate) struct FlowEntry<A: Family> {
     to: Tuple<A>,
     route: AtomicU64,
     seen: AtomicU32,
-    node: i32,
-    direction: Direction,
-    half: Half,
-    kind: Kind,
+    uplink: AtomicU32,
+    node: i16,
+    traits: Traits,
     passed: AtomicU8,
     fix: A::Fix,
+}
+
+/// What an entry is, in one byte: the direction, the end that is translated, and whose packets.
+#[derive(Copy, Clone)]
+struct Traits(u8);
+
+impl Traits {
+    const REPLY: u8 = 1;
+    const DST: u8 = 2;
+    const LOCAL: u8 = 4;
+    const OFFLOAD: u32 = 3;
+
+    fn new(direction: Direction, half: Half, kind: Kind) -> Self {
+        let reply = if direction == Direction::Reply { Self::REPLY } else { 0 };
+        let dst = if half == Half::Dst { Self::DST } else { 0 };
+        let kind = match kind {
+            Kind::Local => Self::LOCAL,
+            Kind::Forwarded(choice) => (choice as u8) << Self::OFFLOAD,
+        };
+        Self(reply | dst | kind)
+    }
+
+    #[inline]
+    fn direction(self) -> Direction {
+        match self.0 & Self::REPLY {
+            0 => Direction::Orig,
+            _ => Direction::Reply,
+        }
+    }
+
+    #[inline]
+    fn half(self) -> Half {
+        match self.0 & Self::DST {
+            0 => Half::Src,
+            _ => Half::Dst,
+        }
+    }
+
+    #[inline]
+    fn is_local(self) -> bool {
+        self.0 & Self::LOCAL != 0
+    }
+
+    #[inline]
+    fn offload(self) -> Choice {
+        match self.0 >> Self::OFFLOAD {
+            _ if self.is_local() => Choice::Off,
+            0 => Choice::Inherit,
+            1 => Choice::Off,
+            _ => Choice::On,
+        }
+    }
 }
 
 // SAFETY: Both always return the same fields; `key` is never written.
@@ -134,6 +202,8 @@ pub(crate) struct NewFlow<'a, A: Family> {
     pub(crate) source: Source,
     /// Does it begin with a packet of the host itself?
     pub(crate) local: bool,
+    /// By which interface its packets have to leave, that way, to keep their translation.
+    pub(crate) uplink: Uplink,
     /// Now.
     pub(crate) now: Instant,
     /// When it ends, whatever the traffic; if there is none, its idle time decides.
@@ -148,24 +218,27 @@ impl<A: Family> NewFlow<'_, A> {
             Half::Src => (self.orig.with_src(self.to), Half::Dst),
             Half::Dst => (self.orig.with_dst(self.to), Half::Src),
         };
+        let kind = match self.local {
+            true => Kind::Local,
+            false => Kind::Forwarded(self.owner.offload.choice),
+        };
         let entry = |key: Tuple<A>, to: Tuple<A>, direction, half| FlowEntry {
             link: Link::new(),
             key,
             to,
             route: AtomicU64::new(0),
             seen: AtomicU32::new(self.now.0),
-            direction,
-            half,
-            kind: match self.local {
-                true => Kind::Local,
-                false => Kind::Forwarded(self.owner.offload.choice),
-            },
+            uplink: AtomicU32::new(match direction {
+                Direction::Orig => self.uplink.0,
+                Direction::Reply => Uplink::ANY.0,
+            }),
+            traits: Traits::new(direction, half, kind),
             passed: AtomicU8::new(0),
             fix: match half {
                 Half::Src => A::fix(key.src(), to.src()),
                 Half::Dst => A::fix(key.dst(), to.dst()),
             },
-            node,
+            node: node as i16,
         };
         Flow {
             entries: [
@@ -189,7 +262,7 @@ impl<A: Family> FlowEntry<A> {
     /// The end that packets of this tuple get anew.
     #[inline]
     pub(crate) fn half(&self) -> Half {
-        self.half
+        self.traits.half()
     }
 
     /// The packet after translation.
@@ -201,7 +274,7 @@ impl<A: Family> FlowEntry<A> {
     /// What that end becomes.
     #[inline]
     pub(crate) fn new_end(&self) -> Endpoint<A> {
-        match self.half {
+        match self.half() {
             Half::Src => self.to.src(),
             Half::Dst => self.to.dst(),
         }
@@ -216,13 +289,13 @@ impl<A: Family> FlowEntry<A> {
     /// Which way packets of this tuple go.
     #[inline]
     pub(crate) fn direction(&self) -> Direction {
-        self.direction
+        self.traits.direction()
     }
 
     /// Does the flow belong to the host itself? Its firewall may want to track it.
     #[inline]
     pub(crate) fn is_local(&self) -> bool {
-        matches!(self.kind, Kind::Local)
+        self.traits.is_local()
     }
 
     /// A packet was translated now: the flow's idle time begins anew. One store a tick at most.
@@ -236,10 +309,18 @@ impl<A: Family> FlowEntry<A> {
     /// What the policy says about the fast path, in this line of the cache.
     #[inline]
     pub(crate) fn offload(&self) -> Choice {
-        match self.kind {
-            Kind::Local => Choice::Off,
-            Kind::Forwarded(choice) => choice,
-        }
+        self.traits.offload()
+    }
+
+    /// By which interface packets of this direction leave.
+    #[inline]
+    pub(crate) fn uplink(&self) -> Uplink {
+        Uplink(self.uplink.load(Ordering::Relaxed))
+    }
+
+    /// Packets of this direction leave by another interface from now on.
+    pub(crate) fn set_uplink(&self, uplink: Uplink) {
+        self.uplink.store(uplink.0, Ordering::Relaxed);
     }
 
     /// The route that packets of this direction go by, past the stack.
@@ -276,7 +357,7 @@ impl<A: Family> FlowEntry<A> {
     /// The flow that this is a direction of.
     #[inline]
     pub(crate) fn flow(&self) -> &Flow<A> {
-        let first = match self.direction {
+        let first = match self.direction() {
             Direction::Orig => ptr::from_ref(self),
             Direction::Reply => ptr::from_ref(self).wrapping_sub(1),
         };
@@ -306,7 +387,7 @@ impl<A: Family> Flow<A> {
 
     /// The kernel's number of the node whose tables it is in.
     pub(crate) fn node(&self) -> i32 {
-        self.orig().node
+        self.orig().node.into()
     }
 
     /// The policy it lives by.

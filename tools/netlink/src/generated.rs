@@ -534,6 +534,9 @@ attribute_set! {
         44 syn_excess: Option<u64> = "syn-excess",
         /// Held SYNs answered with port unreachable, since no connection has come of them.
         45 syn_answered: Option<u64> = "syn-answered",
+        /// Dropped, a TCP segment whose masquerade has lost its interface or address; its sender
+        /// was sent a reset.
+        46 drop_rerouted: Option<u64> = "drop-rerouted",
     }
 }
 
