@@ -3,8 +3,11 @@
 //! Hairpins: an inside host that speaks to the outside endpoint of another (RFC 4787 REQ-9).
 //!
 //! The packet turns round inside, where no output interface says which source policy is meant. So
-//! the policy is asked as if the packet left by the interface of the outside endpoint. The flow
-//! that translates the source is made here, ahead of the packet, which POSTROUTING then finds.
+//! the policy is asked as if the packet left by an interface of the outside. The flow that translates
+//! the source is made here, ahead of the packet, which POSTROUTING then finds.
+//!
+//! Only source policies tell inside from outside: by `--src`, or by `--out`, whose interfaces are
+//! outside. Where an address is says nothing: it may be on `lo`, or on another uplink.
 
 use super::binding::{Outside, Request};
 use super::inbound::Destination;
@@ -13,7 +16,8 @@ use super::{outbound, subject, Hook};
 use crate::nat::addr::V4;
 use crate::nat::iface::{Interface, Interfaces};
 use crate::nat::packet::Packet;
-use crate::state::policy::{Snapshot, Target};
+use crate::nat::policy::Subject;
+use crate::state::policy::{Entry, Snapshot, Target};
 use crate::state::stats::Counter;
 use crate::sys::dev;
 use crate::sys::skb::Skb;
@@ -35,27 +39,22 @@ pub(super) fn begin<'a>(
     rules: &'a Snapshot,
     to: &Destination,
 ) -> Result<Option<&'a Arc<Owner>>, Counter> {
-    if to.outside_iface.is_none() && !to.is_mapped {
-        return Ok(None);
-    }
-    let outside = to.outside_iface.unwrap_or(Interfaces::ANY);
-    let mut subject = subject::of(hook, skb, &packet.tuple);
-    if !outside.is_any() && outside.contains(&subject.in_iface) {
-        return Ok(None);
-    }
-    subject.out_iface = output(hook, &outside, packet.tuple.dst_addr);
-    let Some(entry) = rules.source(&subject) else {
+    let Some(outside) = to.outside_iface else {
         return Ok(None);
     };
-    // Where nothing tells outside from inside, only a policy that names its sources does.
-    if outside.is_any() && entry.policy.matches.src.bits() == 0 {
+    let mut subject = subject::of(hook, skb, &packet.tuple);
+    let Some(entry) = policy(hook, rules, &mut subject, &outside) else {
+        return Ok(None);
+    };
+    if !is_from_inside(hook, rules, entry, &subject, to) {
         return Ok(None);
     }
+    let addr = packet.tuple.dst_addr;
     let outside = match &entry.target {
         Target::Netmap(to) => Outside::Same(to.with_host_of(packet.tuple.src_addr)),
         // An address of a whole network that is led inside has no ports left for others.
-        _ if to.outside_iface.is_none() => return Ok(None),
-        Target::Masquerade(_) => Outside::Address(packet.tuple.dst_addr),
+        _ if to.is_mapped && outside.is_any() && !is_own(hook, addr) => return Ok(None),
+        Target::Masquerade(_) => Outside::Address(addr),
         Target::Pool(_) => Outside::OfPool,
         _ => return Ok(None),
     };
@@ -75,6 +74,59 @@ pub(super) fn begin<'a>(
         .inspect_err(|_| entry.owner.refuse())?;
     hook.net.count(Counter::Hairpins);
     Ok(Some(&entry.owner))
+}
+
+fn is_own(hook: &Hook<'_>, addr: V4) -> bool {
+    dev::owner_of(hook.context, addr, hook.rcu).is_some()
+}
+
+/// The source policy for a packet to an endpoint that belongs to the interfaces `outside`, if these are
+/// known. Else it is the first of those for any interface that source policies name, and those that
+/// name none.
+fn policy<'a>(
+    hook: &Hook<'_>,
+    rules: &'a Snapshot,
+    subject: &mut Subject<V4>,
+    outside: &Interfaces,
+) -> Option<&'a Arc<Entry>> {
+    let addr = subject.tuple.dst_addr;
+    if !outside.is_any() {
+        subject.out_iface = output(hook, outside, addr);
+        return rules.source(subject);
+    }
+    let owner = dev::owner_of(hook.context, addr, hook.rcu).map(|dev| dev.interface());
+    if let Some(owner) = owner.filter(|owner| rules.is_uplink(owner)) {
+        subject.out_iface = owner;
+        return rules.source(subject);
+    }
+    let uplinks = rules.uplinks().map(|some| output(hook, some, addr));
+    let ways = core::iter::once(Interface::default()).chain(uplinks);
+    let entries = ways.filter_map(|way| {
+        subject.out_iface = way;
+        rules.source(subject)
+    });
+    entries.min_by_key(|entry| entry.policy.rank())
+}
+
+/// Does the policy say that the packet comes from inside? Not if it comes in by an interface of the outside, but for
+/// gateways with one interface, where its source has to be one that the policy names, and the server be
+/// a neighbour of the sender.
+fn is_from_inside(
+    hook: &Hook<'_>,
+    rules: &Snapshot,
+    entry: &Entry,
+    subject: &Subject<V4>,
+    to: &Destination,
+) -> bool {
+    let matches = &entry.policy.matches;
+    let named = matches.src.bits() != 0;
+    match rules.is_uplink(&subject.in_iface) {
+        false => named || !matches.out_iface.is_any(),
+        true => {
+            let input = hook.context.input();
+            named && input.is_some_and(|dev| dev.is_neighbour(to.inside.addr))
+        }
+    }
 }
 
 /// Which of the interfaces of an outside endpoint a packet to it would leave by: the one that has

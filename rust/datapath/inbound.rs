@@ -81,10 +81,9 @@ fn by_policy(
     };
     let to = Destination {
         inside,
-        outside_iface: match entry.policy.matches.in_iface {
-            _ if target::is_host(entry) => None,
-            Interfaces::ANY => outside_of(hook, tuple.dst_addr),
-            named => Some(named),
+        outside_iface: match target::is_host(entry) {
+            true => None,
+            false => Some(entry.policy.matches.in_iface),
         },
         is_mapped: target::is_network(entry),
     };
@@ -102,11 +101,6 @@ fn by_policy(
     begin(hook, skb, packet, new)
 }
 
-/// The interface that owns a local address.
-fn outside_of(hook: &Hook<'_>, addr: V4) -> Option<Interfaces> {
-    dev::owner_of(hook.context, addr, hook.rcu).map(|dev| Interfaces::one(dev.name()))
-}
-
 /// A binding lets in whom its policy lets (RFC 4787 REQ-8); other inside hosts always. No flow is
 /// made for packets from outside.
 fn by_binding(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>, rules: &Snapshot) -> Outcome {
@@ -121,13 +115,9 @@ fn by_binding(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>, rules: &Snaps
     if dev::has_socket(hook.context, tuple, hook.context.input()) {
         return Outcome::Pass(Counter::PassLocal);
     }
-    let outside_iface = match held.owner().outside_iface {
-        Interfaces::ANY => outside_of(hook, tuple.dst_addr).unwrap_or_default(),
-        named => named,
-    };
     let to = Destination {
         inside: held.inside(),
-        outside_iface: Some(outside_iface),
+        outside_iface: Some(held.owner().outside_iface),
         is_mapped: false,
     };
     let owner = match hairpin::begin(hook, skb, packet, rules, &to) {
@@ -167,7 +157,8 @@ fn admits(hook: &Hook<'_>, held: &Held<V4>, src: V4) -> bool {
 pub(super) struct Destination {
     /// The inside endpoint.
     pub(super) inside: Endpoint<V4>,
-    /// The interfaces that the outside endpoint belongs to, if that is known.
+    /// The interfaces that the outside endpoint belongs to, any if that is not known; `None` for the
+    /// gateway itself, where nobody's source is translated.
     pub(super) outside_iface: Option<Interfaces>,
     /// Is a whole network led inside?
     pub(super) is_mapped: bool,

@@ -58,6 +58,20 @@ bool fastnat_shim_dev_has_addr(const struct net_device *dev, __be32 addr)
 	return fastnat_ifa(dev, addr);
 }
 
+/* Under RCU: is it an address of one of the device's networks? */
+bool fastnat_shim_dev_is_onlink(const struct net_device *dev, __be32 addr)
+{
+	const struct in_device *in_dev = __in_dev_get_rcu(dev);
+	const struct in_ifaddr *ifa;
+
+	if (!in_dev)
+		return false;
+	in_dev_for_each_ifa_rcu(ifa, in_dev)
+		if (inet_ifa_match(addr, ifa))
+			return true;
+	return false;
+}
+
 /*
  * As nf_nat_masquerade_ipv4(), the address that the route's next hop would see;
  * but not that of another interface, which may be an inside one.

@@ -5,7 +5,8 @@
 use super::policy::{Entry, List, Target};
 use super::pool::Pool;
 use crate::nat::addr::{Addr, V4};
-use crate::nat::iface::Interfaces;
+use crate::nat::iface::{Interface, Interfaces};
+use crate::nat::policy::Side;
 use crate::nat::ranges::AddrRange;
 use crate::nat::sort::{join, sort};
 use crate::sys::dev::Device;
@@ -14,19 +15,29 @@ use kernel::alloc::AllocError;
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
+/// How many of the interfaces that policies name are looked at for one packet.
+const UPLINKS: usize = 16;
+
 /// The outside addresses of all source policies.
 pub(super) struct Outside {
     /// Those of pools, from low to high.
     ranges: NodeArray<AddrRange<V4>>,
     /// The interfaces that policies masquerade at, in order.
     ifaces: NodeArray<Interfaces>,
+    /// The interfaces that policies name which translate sources, in order.
+    uplinks: NodeArray<Interfaces>,
     /// Does a policy masquerade wherever packets leave?
     anywhere: bool,
 }
 
 impl Outside {
     pub(super) fn build(list: &List, node: i32) -> Result<Self, AllocError> {
-        let (ranges, ifaces) = (ranges(list)?, ifaces(list)?);
+        let masquerades = |entry: &Entry| matches!(entry.target, Target::Masquerade(_));
+        let translates = |entry: &Entry| {
+            entry.policy.action.side() == Side::Source && entry.translates()
+        };
+        let (ranges, ifaces) = (ranges(list)?, ifaces(list, masquerades)?);
+        let uplinks = self::ifaces(list, translates)?;
         let anywhere = |entry: &Arc<Entry>| {
             matches!(entry.target, Target::Masquerade(_)) && entry.policy.matches.out_iface.is_any()
         };
@@ -34,6 +45,7 @@ impl Outside {
             anywhere: list.iter().any(anywhere),
             ranges: NodeArray::new(ranges.len(), node, ranges.iter().copied())?,
             ifaces: NodeArray::new(ifaces.len(), node, ifaces.iter().copied())?,
+            uplinks: NodeArray::new(uplinks.len(), node, uplinks.iter().copied())?,
         })
     }
 
@@ -42,6 +54,7 @@ impl Outside {
             anywhere: self.anywhere,
             ranges: NodeArray::new(self.ranges.len(), node, self.ranges.iter().copied())?,
             ifaces: NodeArray::new(self.ifaces.len(), node, self.ifaces.iter().copied())?,
+            uplinks: NodeArray::new(self.uplinks.len(), node, self.uplinks.iter().copied())?,
         })
     }
 
@@ -63,9 +76,17 @@ impl Outside {
     }
 
     fn names(&self, dev: Device<'_>) -> bool {
-        !self.ifaces.is_empty()
-            && Interfaces::all_with(&dev.interface())
-                .any(|some| self.ifaces.binary_search(&some).is_ok())
+        is_in(&self.ifaces, &dev.interface())
+    }
+
+    /// Does a policy that translates sources name this interface as its way out?
+    pub(super) fn is_uplink(&self, iface: &Interface) -> bool {
+        is_in(&self.uplinks, iface)
+    }
+
+    /// The interfaces that such policies name, some of them if they are many.
+    pub(super) fn uplinks(&self) -> impl Iterator<Item = &Interfaces> {
+        self.uplinks.iter().take(UPLINKS)
     }
 }
 
@@ -105,6 +126,11 @@ fn ranges(list: &List) -> Result<KVVec<AddrRange<V4>>, AllocError> {
     Ok(ranges)
 }
 
+fn is_in(sorted: &[Interfaces], iface: &Interface) -> bool {
+    !sorted.is_empty()
+        && Interfaces::all_with(iface).any(|some| sorted.binary_search(&some).is_ok())
+}
+
 fn highest(one: V4, other: V4) -> V4 {
     match one.to_u128() < other.to_u128() {
         true => other,
@@ -112,13 +138,16 @@ fn highest(one: V4, other: V4) -> V4 {
     }
 }
 
-/// A policy that masquerades wherever packets leave does not say which interface is outside.
-fn ifaces(list: &List) -> Result<KVVec<Interfaces>, AllocError> {
+/// What the policies that `wanted` picks name as the way out. One that takes any does not say which
+/// interface is outside.
+fn ifaces(
+    list: &List,
+    wanted: impl Fn(&Entry) -> bool,
+) -> Result<KVVec<Interfaces>, AllocError> {
     let mut ifaces = KVVec::<Interfaces>::new();
     for entry in list {
         let some = entry.policy.matches.out_iface;
-        let masquerades = matches!(entry.target, Target::Masquerade(_));
-        if masquerades && !some.is_any() && ifaces.last() != Some(&some) {
+        if wanted(entry) && !some.is_any() && ifaces.last() != Some(&some) {
             ifaces.push(some, GFP_KERNEL)?;
         }
     }

@@ -8,6 +8,7 @@ use super::servers::Servers;
 use crate::nat::addr::{Prefix, V4};
 use crate::nat::classifier::{self, BuildError, Group, Slot, Tag, MAX_GROUPS};
 use crate::nat::hash::Key;
+use crate::nat::iface::{Interface, Interfaces};
 use crate::nat::policy::{Policy, Side, Subject};
 use crate::nat::ports::PortRange;
 use crate::sys::dev::Device;
@@ -245,6 +246,16 @@ impl Snapshot {
     /// Are packets masqueraded, some at least, that leave by this interface?
     pub(crate) fn masquerades_at(&self, dev: Device<'_>) -> bool {
         self.outside.masquerades_at(dev)
+    }
+
+    /// Does a policy that translates sources name this interface as its way out?
+    pub(crate) fn is_uplink(&self, iface: &Interface) -> bool {
+        self.outside.is_uplink(iface)
+    }
+
+    /// The interfaces that such policies name, some of them if they are many.
+    pub(crate) fn uplinks(&self) -> impl Iterator<Item = &Interfaces> {
+        self.outside.uplinks()
     }
 
     /// The source policy for a packet.

@@ -152,10 +152,12 @@ impl UplinkTask {
     }
 }
 
-/// The address that a flow is masqueraded with.
+/// The address that a flow is masqueraded with by an interface. Not of a hairpin, which turns round inside
+/// at an address that need not be the gateway's.
 fn masqueraded(flow: &Flow<V4>) -> Option<V4> {
     let binding: &Binding<V4> = flow.binding()?;
-    is_masquerade(binding.realm()).then(|| binding.outside().addr)
+    let leaves = flow.orig().uplink() != Uplink::ANY;
+    (leaves && is_masquerade(binding.realm())).then(|| binding.outside().addr)
 }
 
 impl Task for UplinkTask {

@@ -69,6 +69,12 @@ impl<'a> Device<'a> {
         unsafe { ffi::fastnat_shim_dev_has_addr(self.0.as_ptr(), wire(addr)) }
     }
 
+    /// Is `addr` on the link of this interface, as far as its own addresses tell?
+    pub(crate) fn is_neighbour(&self, addr: V4) -> bool {
+        // SAFETY: Valid for 'a, under RCU.
+        unsafe { ffi::fastnat_shim_dev_is_onlink(self.0.as_ptr(), wire(addr)) }
+    }
+
     /// Is `addr` one that masqueraded packets may have that leave by this interface? Secondary
     /// addresses are not.
     pub(crate) fn masquerades_as(&self, addr: V4) -> bool {
