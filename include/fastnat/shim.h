@@ -78,6 +78,7 @@ void fastnat_shim_skb_untrack(struct sk_buff *skb, bool drop_entry);
 bool fastnat_shim_skb_icmp_csum_ok(struct sk_buff *skb, unsigned int hook,
 				   unsigned int offset);
 u32 fastnat_shim_skb_mark(const struct sk_buff *skb);
+void fastnat_shim_skb_set_mark(struct sk_buff *skb, u32 mark);
 bool fastnat_shim_skb_forwarded(const struct sk_buff *skb);
 
 /* dev.c: addresses and the notifier that watches them */

@@ -6,7 +6,7 @@
 //! would find tells what to do, in PREROUTING if it changes a destination, in POSTROUTING if it
 //! changes a source. Errors never make, refresh or end a flow.
 
-use super::{outbound, packet, subject, Hook, Outcome};
+use super::{mark, outbound, packet, subject, Hook, Outcome};
 use crate::nat::addr::V4;
 use crate::nat::packet::IcmpError;
 use crate::nat::rewrite::{self, Half};
@@ -19,6 +19,7 @@ pub(super) fn inbound(hook: &Hook<'_>, skb: &mut Skb, error: &IcmpError<V4>) -> 
     let Some(entry) = hook.net.flow(&error.inner.reverse(), hook.rcu) else {
         return Outcome::Elsewhere;
     };
+    mark::set(skb, entry);
     packet::untrack(hook, skb, entry);
     if entry.half() != Half::Dst {
         return Outcome::Elsewhere;

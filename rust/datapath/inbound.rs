@@ -2,7 +2,7 @@
 
 //! PREROUTING: destinations.
 
-use super::{hairpin, held, packet as step, subject, target, Hook, Outcome};
+use super::{hairpin, held, mark, packet as step, subject, target, Hook, Outcome};
 use crate::nat::addr::{Addr, V4};
 use crate::nat::iface::Interfaces;
 use crate::nat::packet::{Ip, Packet};
@@ -35,6 +35,7 @@ pub(super) fn packet(
     if entry.half() == Half::Dst {
         return step::translate(hook, skb, packet, entry);
     }
+    mark::set(skb, entry);
     // The source is translated after routing; conntrack comes before that.
     step::untrack(hook, skb, entry);
     Outcome::Elsewhere
@@ -109,6 +110,7 @@ fn by_binding(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>, rules: &Snaps
         .net
         .binding(Side::Outside, tuple.proto, tuple.dst(), hook.rcu, |_| true);
     let Some(held) = found.and_then(Held::new) else {
+        mark::set_by_binding(hook, skb, tuple, rules);
         return held::unbound(hook, skb, packet, rules);
     };
     // The sockets of the host come first, on its own addresses.

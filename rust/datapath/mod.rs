@@ -16,6 +16,7 @@ mod held;
 mod icmp;
 mod inbound;
 mod lro;
+mod mark;
 mod offload;
 mod outbound;
 mod packet;
@@ -95,6 +96,9 @@ impl Handler for Net {
         };
         self.expect_rest(rcu);
         let entry = self.flow_quickly(&plain.tuple(), rcu);
+        if let Some(entry) = entry {
+            mark::set(skb, entry);
+        }
         if let Some(verdict) = entry.and_then(|entry| past(hook, skb, plain, entry)) {
             return verdict;
         }

@@ -118,6 +118,40 @@ pub enum Filtering {
     AddressAndPortDependent,
 }
 
+/// The mark that packets get.
+///
+/// # Invariants
+///
+/// `value` has no bits outside `mask`.
+#[derive(Copy, Clone, Eq, PartialEq, Debug)]
+pub struct SetMark {
+    value: u32,
+    mask: u32,
+}
+
+impl SetMark {
+    /// The bits of `mask` become those of `value`; `None` if that has others.
+    pub fn new(value: u32, mask: u32) -> Option<Self> {
+        // INVARIANT: checked here.
+        (value & !mask == 0).then_some(Self { value, mask })
+    }
+
+    /// The bits that packets get.
+    pub fn value(&self) -> u32 {
+        self.value
+    }
+
+    /// Which bits those are.
+    pub fn mask(&self) -> u32 {
+        self.mask
+    }
+
+    /// The mark of a packet that had `mark`.
+    pub fn of(&self, mark: u32) -> u32 {
+        (mark & !self.mask) | self.value
+    }
+}
+
 /// How the bindings of a policy behave towards the world.
 #[derive(Copy, Clone, Default, Eq, PartialEq, Debug)]
 pub struct Behavior {

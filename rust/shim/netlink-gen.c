@@ -69,7 +69,7 @@ const struct nla_policy fastnat_devices_nl_policy[FASTNAT_A_DEVICES_NAME + 1] = 
 	[FASTNAT_A_DEVICES_NAME] = { .type = NLA_STRING, .len = 15, },
 };
 
-const struct nla_policy fastnat_new_policy_nl_policy[FASTNAT_A_POLICY_OUT_GROUP + 1] = {
+const struct nla_policy fastnat_new_policy_nl_policy[FASTNAT_A_POLICY_SET_MARK_MASK + 1] = {
 	[FASTNAT_A_POLICY_ID] = NLA_POLICY_MIN(NLA_U32, 1),
 	[FASTNAT_A_POLICY_PRIORITY] = { .type = NLA_U32, },
 	[FASTNAT_A_POLICY_ACTION] = NLA_POLICY_MAX(NLA_U32, 5),
@@ -107,6 +107,8 @@ const struct nla_policy fastnat_new_policy_nl_policy[FASTNAT_A_POLICY_OUT_GROUP 
 	[FASTNAT_A_POLICY_TO_PREFIX] = NLA_POLICY_RANGE(NLA_U8, 1, 32),
 	[FASTNAT_A_POLICY_IN_GROUP] = { .type = NLA_U32, },
 	[FASTNAT_A_POLICY_OUT_GROUP] = { .type = NLA_U32, },
+	[FASTNAT_A_POLICY_SET_MARK] = { .type = NLA_U32, },
+	[FASTNAT_A_POLICY_SET_MARK_MASK] = NLA_POLICY_MIN(NLA_U32, 1),
 };
 
 const struct nla_policy fastnat_range_nl_policy[FASTNAT_A_RANGE_ADDR_MAX + 1] = {
@@ -129,7 +131,7 @@ const struct nla_policy fastnat_tuple_nl_policy[FASTNAT_A_TUPLE_DST_PORT + 1] = 
 };
 
 /* FASTNAT_CMD_POLICY_ADD - do */
-static const struct nla_policy fastnat_policy_add_nl_policy[FASTNAT_A_POLICY_OUT_GROUP + 1] = {
+static const struct nla_policy fastnat_policy_add_nl_policy[FASTNAT_A_POLICY_SET_MARK_MASK + 1] = {
 	[FASTNAT_A_POLICY_ID] = NLA_POLICY_MIN(NLA_U32, 1),
 	[FASTNAT_A_POLICY_PRIORITY] = { .type = NLA_U32, },
 	[FASTNAT_A_POLICY_ACTION] = NLA_POLICY_MAX(NLA_U32, 5),
@@ -167,6 +169,8 @@ static const struct nla_policy fastnat_policy_add_nl_policy[FASTNAT_A_POLICY_OUT
 	[FASTNAT_A_POLICY_TO_PREFIX] = NLA_POLICY_RANGE(NLA_U8, 1, 32),
 	[FASTNAT_A_POLICY_IN_GROUP] = { .type = NLA_U32, },
 	[FASTNAT_A_POLICY_OUT_GROUP] = { .type = NLA_U32, },
+	[FASTNAT_A_POLICY_SET_MARK] = { .type = NLA_U32, },
+	[FASTNAT_A_POLICY_SET_MARK_MASK] = NLA_POLICY_MIN(NLA_U32, 1),
 };
 
 /* FASTNAT_CMD_POLICY_DEL - do */
@@ -275,7 +279,7 @@ static const struct genl_split_ops fastnat_nl_ops[] = {
 		.cmd		= FASTNAT_CMD_POLICY_ADD,
 		.doit		= fastnat_nl_policy_add_doit,
 		.policy		= fastnat_policy_add_nl_policy,
-		.maxattr	= FASTNAT_A_POLICY_OUT_GROUP,
+		.maxattr	= FASTNAT_A_POLICY_SET_MARK_MASK,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

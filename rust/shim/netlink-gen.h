@@ -14,7 +14,7 @@
 
 /* Common nested types */
 extern const struct nla_policy fastnat_devices_nl_policy[FASTNAT_A_DEVICES_NAME + 1];
-extern const struct nla_policy fastnat_new_policy_nl_policy[FASTNAT_A_POLICY_OUT_GROUP + 1];
+extern const struct nla_policy fastnat_new_policy_nl_policy[FASTNAT_A_POLICY_SET_MARK_MASK + 1];
 extern const struct nla_policy fastnat_range_nl_policy[FASTNAT_A_RANGE_ADDR_MAX + 1];
 extern const struct nla_policy fastnat_target_nl_policy[FASTNAT_A_TARGET_WEIGHT + 1];
 extern const struct nla_policy fastnat_tuple_nl_policy[FASTNAT_A_TUPLE_DST_PORT + 1];

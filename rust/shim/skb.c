@@ -46,6 +46,11 @@ u32 fastnat_shim_skb_mark(const struct sk_buff *skb)
 	return skb->mark;
 }
 
+void fastnat_shim_skb_set_mark(struct sk_buff *skb, u32 mark)
+{
+	skb->mark = mark;
+}
+
 /* Has ip_forward() let it pass? */
 bool fastnat_shim_skb_forwarded(const struct sk_buff *skb)
 {

@@ -181,6 +181,7 @@ pub(crate) struct Snapshot {
     source: Rules,
     destination: Rules,
     outside: Outside,
+    sets_marks: bool,
 }
 
 /// A snapshot for each node, in memory of it. Replaced as a whole.
@@ -214,7 +215,9 @@ impl Snapshot {
         let source = Rules::build(list, Side::Source, &key, node)?;
         let destination = Rules::build(list, Side::Destination, &key, node)?;
         let outside = Outside::build(list, node)?;
+        let marks = |entry: &Arc<Entry>| entry.owner.set_mark.is_some();
         Ok(Self {
+            sets_marks: list.iter().any(marks),
             key,
             source,
             destination,
@@ -225,6 +228,7 @@ impl Snapshot {
     fn copy(&self, node: i32) -> Result<Self, AllocError> {
         let (source, destination) = (self.source.copy(node)?, self.destination.copy(node)?);
         Ok(Self {
+            sets_marks: self.sets_marks,
             key: Key(self.key.0, self.key.1),
             source,
             destination,
@@ -241,6 +245,11 @@ impl Snapshot {
     /// masquerade with there?
     pub(crate) fn is_outside(&self, addr: V4, input: Device<'_>) -> bool {
         self.outside.has(addr) || self.outside.masquerades(addr, input)
+    }
+
+    /// Does a policy say which mark packets from inside get?
+    pub(crate) fn sets_marks(&self) -> bool {
+        self.sets_marks
     }
 
     /// Are packets masqueraded, some at least, that leave by this interface?

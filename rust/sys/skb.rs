@@ -124,6 +124,12 @@ impl Skb {
         unsafe { !(*self.ptr).sk.is_null() }
     }
 
+    /// Gives the packet another mark.
+    pub(crate) fn set_mark(&mut self, mark: u32) {
+        // SAFETY: By the type invariant.
+        unsafe { ffi::fastnat_shim_skb_set_mark(self.ptr, mark) };
+    }
+
     /// The packet mark.
     pub(crate) fn mark(&self) -> u32 {
         // SAFETY: By the type invariant.

@@ -12,6 +12,7 @@ use super::routes::RouteId;
 use super::wheel::{Timed, Timer};
 use super::{Family, Owner};
 use crate::nat::offload::Choice;
+use crate::nat::policy::SetMark;
 use crate::nat::rewrite::Half;
 use crate::nat::time::{Deadline, Instant};
 use crate::nat::tuple::{Endpoint, Tuple};
@@ -85,7 +86,8 @@ pub(crate) struct FlowEntry<A: Family> {
     fix: A::Fix,
 }
 
-/// What an entry is, in one byte: the direction, the end that is translated, and whose packets.
+/// What an entry is, in one byte: the direction, the end that is translated, whose packets they are, and
+/// whether they get a mark.
 #[derive(Copy, Clone)]
 struct Traits(u8);
 
@@ -94,15 +96,17 @@ impl Traits {
     const DST: u8 = 2;
     const LOCAL: u8 = 4;
     const OFFLOAD: u32 = 3;
+    const MARKED: u8 = 32;
 
-    fn new(direction: Direction, half: Half, kind: Kind) -> Self {
+    fn new(direction: Direction, half: Half, kind: Kind, marked: bool) -> Self {
         let reply = if direction == Direction::Reply { Self::REPLY } else { 0 };
         let dst = if half == Half::Dst { Self::DST } else { 0 };
         let kind = match kind {
             Kind::Local => Self::LOCAL,
             Kind::Forwarded(choice) => (choice as u8) << Self::OFFLOAD,
         };
-        Self(reply | dst | kind)
+        let marked = if marked && half == Half::Src { Self::MARKED } else { 0 };
+        Self(reply | dst | kind | marked)
     }
 
     #[inline]
@@ -128,7 +132,7 @@ impl Traits {
 
     #[inline]
     fn offload(self) -> Choice {
-        match self.0 >> Self::OFFLOAD {
+        match (self.0 >> Self::OFFLOAD) & 3 {
             _ if self.is_local() => Choice::Off,
             0 => Choice::Inherit,
             1 => Choice::Off,
@@ -232,7 +236,7 @@ impl<A: Family> NewFlow<'_, A> {
                 Direction::Orig => self.uplink.0,
                 Direction::Reply => Uplink::ANY.0,
             }),
-            traits: Traits::new(direction, half, kind),
+            traits: Traits::new(direction, half, kind, self.owner.set_mark.is_some()),
             passed: AtomicU8::new(0),
             fix: match half {
                 Half::Src => A::fix(key.src(), to.src()),
@@ -310,6 +314,16 @@ impl<A: Family> FlowEntry<A> {
     #[inline]
     pub(crate) fn offload(&self) -> Choice {
         self.traits.offload()
+    }
+
+    /// The mark that packets of this direction get before they are routed: those from inside, if the
+    /// policy says so.
+    #[inline]
+    pub(crate) fn set_mark(&self) -> Option<SetMark> {
+        match self.traits.0 & Traits::MARKED {
+            0 => None,
+            _ => self.flow().owner.set_mark,
+        }
     }
 
     /// By which interface packets of this direction leave.

@@ -32,7 +32,7 @@ use crate::nat::hash::Words;
 use crate::nat::iface::Interfaces;
 use crate::nat::offload::Offload;
 use crate::nat::plain::Fix;
-use crate::nat::policy::{Behavior, Filtering};
+use crate::nat::policy::{Behavior, Filtering, SetMark};
 use crate::nat::tuple::Endpoint;
 use crate::sys::rcu;
 use crate::sys::slab::Cache;
@@ -141,6 +141,8 @@ pub(crate) struct Owner {
     pub(crate) offload: Offload,
     /// How its bindings behave.
     pub(crate) behavior: Behavior,
+    /// The mark that packets from inside get before they are routed.
+    pub(crate) set_mark: Option<SetMark>,
     /// What each inside host has of it, if that is limited.
     pub(crate) subscribers: Option<Subscribers>,
     /// What is in use of the pool that it translates to.
@@ -161,6 +163,7 @@ impl Owner {
         expiry: Expiry,
         offload: Offload,
         behavior: Behavior,
+        set_mark: Option<SetMark>,
         subscribers: Option<Subscribers>,
         pool: Option<Arc<Usage>>,
     ) -> Self {
@@ -170,6 +173,7 @@ impl Owner {
             expiry,
             offload,
             behavior,
+            set_mark,
             subscribers,
             pool,
             flows: AtomicU32::new(0),

@@ -6,7 +6,7 @@ use super::super::{if_name, offload};
 use super::target;
 use crate::nat::addr::{masked, Prefix, V4};
 use crate::nat::iface::{Interfaces, Unnamed};
-use crate::nat::policy::{Action, Behavior, Filtering, Invalid, Mapping, Match, Policy};
+use crate::nat::policy::{Action, Behavior, Filtering, Invalid, Mapping, Match, Policy, SetMark};
 use crate::nat::ports::PortRange;
 use crate::state::control::Control;
 use crate::state::policy::{Entry, Target};
@@ -50,6 +50,7 @@ pub(super) fn entry(
         expiry(attrs),
         offload::of_policy(attrs),
         behavior(attrs)?,
+        set_mark(attrs)?,
         Subscribers::new(limits(attrs), policy.matches.src, node)?,
         usage,
     );
@@ -66,9 +67,14 @@ fn for_flows_only(attrs: &Attrs<'_>, policy: &Policy<V4>) -> Result<(), Refusal>
     match policy.action {
         Action::NoSnat | Action::NoDnat => {
             unused(attrs, &OF_FLOWS)?;
+            unused(attrs, &SET_MARK)?;
             unused(attrs, &OF_BINDINGS)
         }
-        Action::Dnat | Action::Redirect => unused(attrs, &OF_BINDINGS),
+        Action::Redirect => {
+            unused(attrs, &SET_MARK)?;
+            unused(attrs, &OF_BINDINGS)
+        }
+        Action::Dnat => unused(attrs, &OF_BINDINGS),
         Action::Snat | Action::Masquerade => Ok(()),
     }
 }
@@ -81,6 +87,22 @@ const OF_BINDINGS: [u32; 5] = [
     FASTNAT_A_POLICY_SUBSCRIBER_FLOWS,
     FASTNAT_A_POLICY_SUBSCRIBER_RATE,
 ];
+
+/// What is said about packets from inside, which are routed.
+const SET_MARK: [u32; 2] = [FASTNAT_A_POLICY_SET_MARK, FASTNAT_A_POLICY_SET_MARK_MASK];
+
+fn set_mark(attrs: &Attrs<'_>) -> Result<Option<SetMark>, Refusal> {
+    let mask = attrs.get(FASTNAT_A_POLICY_SET_MARK_MASK);
+    let Some(value) = attrs.get(FASTNAT_A_POLICY_SET_MARK) else {
+        return match mask {
+            Some(_) => Err(Refusal::missing(FASTNAT_A_POLICY_SET_MARK)),
+            None => Ok(None),
+        };
+    };
+    let mark = SetMark::new(value.u32(), mask.map_or(u32::MAX, |attr| attr.u32()));
+    let refusal = Refusal::new(EINVAL, c"the mark has bits outside its mask");
+    mark.map(Some).ok_or_else(|| refusal.at(Some(value)))
+}
 
 fn limits(attrs: &Attrs<'_>) -> Limits {
     let limit = |kind| attrs.get(kind).map_or(0, |attr| attr.u32());

@@ -28,6 +28,10 @@ pub(super) fn put(message: &mut Message<'_>, entry: &Entry) -> Result {
         put_expiry(message, &entry.owner.expiry)?;
         offload::put_policy(message, entry.owner.offload)?;
         put_behavior(message, entry.owner.behavior)?;
+        if let Some(mark) = &entry.owner.set_mark {
+            message.u32(FASTNAT_A_POLICY_SET_MARK, mark.value())?;
+            message.u32(FASTNAT_A_POLICY_SET_MARK_MASK, mark.mask())?;
+        }
         if let Some(subscribers) = &entry.owner.subscribers {
             put_limits(message, subscribers.limits())?;
         }

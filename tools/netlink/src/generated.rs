@@ -290,6 +290,11 @@ attribute_set! {
         /// Packets that the policy was to translate, and that were dropped because it could not be
         /// done.
         40 refused: Option<u64> = "refused",
+        /// snat, masquerade and dnat: the mark that packets from inside get before they are routed,
+        /// from the second packet of a flow on. Absent means none.
+        41 set_mark: Option<u32> = "set-mark",
+        /// Bits of the mark that set-mark changes; absent means all.
+        42 set_mark_mask: Option<u32> = "set-mark-mask",
     }
 }
 

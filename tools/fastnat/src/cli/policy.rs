@@ -97,6 +97,9 @@ pub enum Action {
         /// What becomes of the flows.
         #[command(flatten)]
         flows: OfFlows,
+        /// What becomes of packets from inside.
+        #[command(flatten)]
+        from_inside: FromInside,
         /// What its bindings are to hosts outside.
         #[command(flatten)]
         behavior: Behavior,
@@ -113,6 +116,9 @@ pub enum Action {
         /// What becomes of the flows.
         #[command(flatten)]
         flows: OfFlows,
+        /// What becomes of packets from inside.
+        #[command(flatten)]
+        from_inside: FromInside,
         /// What its bindings are to hosts outside.
         #[command(flatten)]
         behavior: Behavior,
@@ -132,6 +138,9 @@ pub enum Action {
         /// What becomes of the flows.
         #[command(flatten)]
         flows: OfFlows,
+        /// What becomes of packets from inside.
+        #[command(flatten)]
+        from_inside: FromInside,
     },
     /// Translate the destination to the address of the input interface: to the gateway itself
     #[command(after_help = "Example:\n  \
@@ -178,6 +187,25 @@ pub struct OfFlows {
     /// Which way their packets go.
     #[command(flatten)]
     pub offload: Offload,
+}
+
+/// What a policy says of packets from inside, which are routed after it is known whose they are.
+#[derive(Args, Debug)]
+pub struct FromInside {
+    /// Mark that packets from inside get before they are routed, so that they leave by the uplink of
+    /// their flow; under a mask if given
+    #[arg(long, value_name = "VALUE[/MASK]", help_heading = "Policy options")]
+    pub set_mark: Option<Mark>,
+}
+
+impl FromInside {
+    fn attributes(self, attributes: Attributes) -> Attributes {
+        Attributes {
+            set_mark: self.set_mark.map(|mark| mark.value),
+            set_mark_mask: self.set_mark.and_then(|mark| mark.mask),
+            ..attributes
+        }
+    }
 }
 
 /// Which flows a policy is for; what is not given matches everything.
@@ -232,28 +260,36 @@ impl Action {
                 to,
                 matches,
                 flows,
+                from_inside,
                 behavior,
             } => Attributes {
                 pool: pool.map(|name| name.0),
                 to_addr: to.map(|prefix| prefix.addr),
                 to_prefix: to.map(|prefix| prefix.len),
-                ..behavior.attributes(flows.attributes(matches.attributes(PolicyAction::Snat)))
+                ..behavior.attributes(
+                    from_inside.attributes(flows.attributes(matches.attributes(PolicyAction::Snat))),
+                )
             },
             Self::Masquerade {
                 pool,
                 matches,
                 flows,
+                from_inside,
                 behavior,
             } => Attributes {
                 pool: pool.map(|name| name.0),
-                ..behavior
-                    .attributes(flows.attributes(matches.attributes(PolicyAction::Masquerade)))
+                ..behavior.attributes(from_inside.attributes(
+                    flows.attributes(matches.attributes(PolicyAction::Masquerade)),
+                ))
             },
             Self::Dnat {
                 targets,
                 matches,
                 flows,
-            } => targets.attributes(flows.attributes(matches.attributes(PolicyAction::Dnat))),
+                from_inside,
+            } => targets.attributes(
+                from_inside.attributes(flows.attributes(matches.attributes(PolicyAction::Dnat))),
+            ),
             Self::Redirect {
                 to_port,
                 matches,

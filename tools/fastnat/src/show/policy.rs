@@ -44,7 +44,7 @@ impl Text for Loaded {
 #[serde(transparent)]
 pub struct Policies(pub Vec<Policy>);
 
-const ALIGN: [Align; 13] = [
+const ALIGN: [Align; 14] = [
     Align::Right,
     Align::Right,
     Align::Left,
@@ -53,6 +53,7 @@ const ALIGN: [Align; 13] = [
     Align::Right,
     Align::Right,
     Align::Right,
+    Align::Left,
     Align::Left,
     Align::Left,
     Align::Left,
@@ -80,6 +81,7 @@ impl Text for Policies {
             title("MAPPING", mapping),
             title("FILTERING", filtering),
             title("EACH HOST", limits),
+            title("SET MARK", set_mark),
         ]);
         rows.extend(self.0.iter().map(row));
         table(out, &ALIGN, &rows)
@@ -101,7 +103,13 @@ fn row(policy: &Policy) -> Vec<String> {
         mapping(policy),
         filtering(policy),
         limits(policy),
+        set_mark(policy),
     ]
+}
+
+/// The mark that packets from inside get.
+fn set_mark(policy: &Policy) -> String {
+    mark(policy.set_mark, policy.set_mark_mask).unwrap_or_default()
 }
 
 /// What the policy matches, in the words of the command line.
