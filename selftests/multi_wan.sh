@@ -55,6 +55,7 @@ a_service_is_reached_by_both_uplinks() {
 		configure policy add dnat --in wan0 --proto "$proto" --dport 8080 --to 10.0.0.2
 		configure policy add dnat --id "$([[ $proto == tcp ]] && echo 90 || echo 190)" --in wan1 --proto "$proto" --dport 8080 --to 10.0.0.2
 	done
+	works "neighbours" at "$server" ping -qc1 -W5 -I 198.51.100.2 198.51.100.1
 	before=$(received eth1)
 	ask udp "$server" 192.0.9.9:0 198.51.100.1:8080 >/dev/null
 	is "answers by eth1 without a mark" $(($(received eth1) - before)) 0

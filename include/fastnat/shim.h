@@ -89,6 +89,7 @@ void fastnat_shim_dev_name(const struct net_device *dev, u8 *name);
 u32 fastnat_shim_dev_index(const struct net_device *dev);
 u32 fastnat_shim_dev_group(const struct net_device *dev);
 struct net_device *fastnat_shim_dev_named(struct net *net, const char *name);
+u32 fastnat_shim_dev_vrf(const struct net_device *dev);
 bool fastnat_shim_dev_is_internal(const struct net_device *dev);
 bool fastnat_shim_dev_has_addr(const struct net_device *dev, __be32 addr);
 bool fastnat_shim_dev_is_onlink(const struct net_device *dev, __be32 addr);

@@ -68,7 +68,7 @@ impl<'a> Request<'a> {
     }
 
     fn existing(&self, outside: Outside) -> Option<Held<V4>> {
-        let realm = self.entry.realm();
+        let realm = self.realm();
         let now = time::now();
         let any = self.entry.owner.behavior.mapping == Mapping::EndpointIndependent;
         let wanted = |binding: &Binding<V4>| {
@@ -108,7 +108,7 @@ impl<'a> Request<'a> {
             inside: self.tuple.src(),
             proto: self.tuple.proto,
             outside: claim,
-            realm: self.entry.realm(),
+            realm: self.realm(),
             owner: &self.entry.owner,
             until: time::now().plus(self.timeout()),
             for_lease: false,
@@ -116,6 +116,11 @@ impl<'a> Request<'a> {
         shard
             .add_binding(new, place, self.hook.rcu)
             .map_err(Counter::from)
+    }
+
+    fn realm(&self) -> u64 {
+        let outside = self.hook.context.zone_out();
+        self.entry.realm_in(self.tuple.zone, outside)
     }
 
     fn timeout(&self) -> Ticks {

@@ -59,7 +59,7 @@ pub(super) fn begin<'a>(
         _ => return Ok(None),
     };
     let tuple = packet.tuple.with_dst(to.inside);
-    if hook.net.flow(&tuple, hook.rcu).is_some() {
+    if hook.flow(&tuple).is_some() {
         return Ok(Some(&entry.owner));
     }
     let held = Request {

@@ -53,6 +53,7 @@ pub(super) fn local(hook: &Hook<'_>, skb: &mut Skb) -> Outcome {
     let Some(packet) = begin_of(skb) else {
         return Outcome::Elsewhere;
     };
+    let packet = hook.place(packet);
     let held = hook.context.input().is_some_and(|input| {
         begins(skb, &packet)
             && !input.is_internal()
@@ -93,8 +94,8 @@ fn is_unsolicited(hook: &Hook<'_>, skb: &Skb, packet: &Packet<V4>, input: Device
     rules.is_some_and(|rules| rules.is_outside(tuple.dst_addr, input))
         && !skb.has_socket()
         && !dev::has_socket(hook.context, tuple, Some(input))
-        && hook.net.flow(tuple, hook.rcu).is_none()
-        && hook.net.flow(&tuple.reverse(), hook.rcu).is_none()
+        && hook.flow(tuple).is_none()
+        && hook.flow(&tuple.reverse()).is_none()
         && outbound::let_in_at(hook, Some(input), tuple).is_none()
 }
 

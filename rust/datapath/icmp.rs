@@ -16,7 +16,8 @@ use crate::sys::skb::Skb;
 
 /// PREROUTING: an error about a packet whose source was translated goes to the inside host.
 pub(super) fn inbound(hook: &Hook<'_>, skb: &mut Skb, error: &IcmpError<V4>) -> Outcome {
-    let Some(entry) = hook.net.flow(&error.inner.reverse(), hook.rcu) else {
+    let quoted = error.inner.in_zone(hook.context.zone());
+    let Some(entry) = hook.flow(&quoted.reverse()) else {
         return Outcome::Elsewhere;
     };
     mark::set(skb, entry);
@@ -31,7 +32,8 @@ pub(super) fn inbound(hook: &Hook<'_>, skb: &mut Skb, error: &IcmpError<V4>) -> 
 /// POSTROUTING: an error about a packet whose destination was translated seems to come from the
 /// outside endpoint (RFC 5508 REQ-5); one that the host itself sends keeps its source.
 pub(super) fn outbound(hook: &Hook<'_>, skb: &mut Skb, error: &IcmpError<V4>) -> Outcome {
-    let answer = hook.net.flow(&error.inner.reverse(), hook.rcu);
+    let quoted = error.inner.in_zone(hook.context.zone());
+    let answer = hook.flow(&quoted.reverse());
     if let Some(entry) = answer.filter(|entry| entry.half() == Half::Src) {
         let src = match hook.context.input() {
             Some(_) => entry.new_end().addr,
@@ -41,11 +43,11 @@ pub(super) fn outbound(hook: &Hook<'_>, skb: &mut Skb, error: &IcmpError<V4>) ->
         return translate(hook, skb, error, inner, (src, error.outer_dst));
     }
     // PREROUTING has translated it, or it quotes a packet as the inside knows it.
-    if hook.net.flow(&error.inner, hook.rcu).is_some() {
+    if hook.flow(&error.inner.in_zone(hook.context.zone_out())).is_some() {
         return Outcome::Elsewhere;
     }
     // It quotes a packet that a binding let in without a flow.
-    if let Some(outside) = outbound::let_in_at(hook, hook.context.output(), &error.inner) {
+    if let Some(outside) = outbound::let_in_at(hook, hook.context.output(), &quoted) {
         let src = match hook.context.input() {
             Some(_) => outside.addr,
             None => error.outer_src,

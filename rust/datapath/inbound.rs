@@ -9,8 +9,8 @@ use crate::nat::packet::{Ip, Packet};
 use crate::nat::policy::Filtering;
 use crate::nat::rewrite::Half;
 use crate::nat::time::Deadline;
-use crate::nat::tuple::{Endpoint, Side};
-use crate::state::policy::{Entry, Snapshot};
+use crate::nat::tuple::{Endpoint, Side, Zone};
+use crate::state::policy::{inside_zone, outside_zone, Entry, Snapshot};
 use crate::state::stats::Counter;
 use crate::sys::skb::Skb;
 use crate::sys::{dev, time};
@@ -97,6 +97,7 @@ fn by_policy(
         inside: to.inside,
         owner: &entry.owner,
         binding: None,
+        zone: tuple.zone,
         source,
     };
     begin(hook, skb, packet, new)
@@ -108,7 +109,9 @@ fn by_binding(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>, rules: &Snaps
     let tuple = &packet.tuple;
     let found = hook
         .net
-        .binding(Side::Outside, tuple.proto, tuple.dst(), hook.rcu, |_| true);
+        .binding(Side::Outside, tuple.proto, tuple.dst(), hook.rcu, |binding| {
+            outside_zone(binding.realm()) == tuple.zone
+        });
     let Some(held) = found.and_then(Held::new) else {
         mark::set_by_binding(hook, skb, tuple, rules);
         return held::unbound(hook, skb, packet, rules);
@@ -138,6 +141,7 @@ fn by_binding(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>, rules: &Snaps
     let new = Inbound {
         inside: to.inside,
         owner,
+        zone: inside_zone(held.realm()),
         binding: Some(held),
         source: Source::Ahead,
     };
@@ -174,6 +178,8 @@ struct Inbound<'a> {
     owner: &'a Arc<Owner>,
     /// The binding it lives by.
     binding: Option<Held<V4>>,
+    /// The routing domain of the inside.
+    zone: Zone,
     /// What is known of its source.
     source: Source,
 }
@@ -197,6 +203,7 @@ fn add<'a>(
     new: Inbound<'_>,
 ) -> Result<&'a FlowEntry<V4>, Counter> {
     let back = packet.tuple.with_dst(new.inside).reverse();
+    let back = back.in_zone(new.zone);
     let local = hook.net.is_local();
     // Flows to one inside endpoint may live on any node, by the outside port that they came to.
     let several = hook.net.shards.len() > 1 && !local;
@@ -217,6 +224,7 @@ fn add<'a>(
         orig: packet.tuple,
         half: Half::Dst,
         to: new.inside,
+        back: new.zone,
         owner: new.owner,
         binding: new.binding,
         source: new.source,

@@ -6,7 +6,7 @@
 use super::Hook;
 use crate::nat::addr::V4;
 use crate::nat::tuple::{Side, Tuple};
-use crate::state::policy::Snapshot;
+use crate::state::policy::{inside_zone, Snapshot};
 use crate::sys::skb::Skb;
 use crate::table::binding::Binding;
 use crate::table::flow::FlowEntry;
@@ -19,6 +19,16 @@ pub(super) fn set(skb: &mut Skb, entry: &FlowEntry<V4>) {
     }
 }
 
+/// PREROUTING: a packet that has the addresses of `entry`, and is of it outside of VRFs.
+#[inline]
+pub(super) fn set_early(hook: &Hook<'_>, skb: &mut Skb, entry: &FlowEntry<V4>) {
+    if let Some(mark) = entry.set_mark() {
+        if hook.context.zone().is_default() {
+            skb.set_mark(mark.of(skb.mark()));
+        }
+    }
+}
+
 /// PREROUTING: a packet of no flow, which may come from the inside of a binding. The flow that it begins
 /// is to have that as well (RFC 4787 REQ-1).
 #[inline]
@@ -26,7 +36,9 @@ pub(super) fn set_by_binding(hook: &Hook<'_>, skb: &mut Skb, tuple: &Tuple<V4>, 
     if !rules.sets_marks() {
         return;
     }
-    let marked = |binding: &Binding<V4>| binding.owner().set_mark.is_some();
+    let marked = |binding: &Binding<V4>| {
+        binding.owner().set_mark.is_some() && inside_zone(binding.realm()) == tuple.zone
+    };
     let (proto, src) = (tuple.proto, tuple.src());
     let found = hook
         .net

@@ -26,14 +26,16 @@ mod target;
 mod uplink;
 
 use crate::nat::addr::V4;
-use crate::nat::packet::{Edge, Kind};
+use crate::nat::packet::{Edge, Kind, Packet};
 use crate::nat::plain::Plain;
+use crate::nat::rewrite::Half;
+use crate::nat::tuple::{Tuple, Zone};
 use crate::state::stats::Counter;
 use crate::state::Net;
 use crate::sys::hook::{Context, Handler, Verdict};
 use crate::sys::rcu::Rcu;
 use crate::sys::skb::Skb;
-use crate::table::flow::FlowEntry;
+use crate::table::flow::{Direction, FlowEntry};
 
 /// Where a packet is: in a hook of a namespace.
 struct Hook<'a> {
@@ -58,6 +60,32 @@ enum Outcome {
 }
 
 impl<'a> Hook<'a> {
+    /// The flow of a packet. What answers from within a VRF may belong to a flow from outside of all, which a dnat
+    /// policy has led there.
+    #[inline]
+    fn flow(&self, tuple: &Tuple<V4>) -> Option<&'a FlowEntry<V4>> {
+        let found = self.net.flow(tuple, self.rcu);
+        match found.is_some() || tuple.zone.is_default() {
+            true => found,
+            false => self.led_into_vrf(tuple),
+        }
+    }
+
+    #[cold]
+    fn led_into_vrf(&self, tuple: &Tuple<V4>) -> Option<&'a FlowEntry<V4>> {
+        let found = self.net.flow(&tuple.in_zone(Zone::DEFAULT), self.rcu)?;
+        (found.direction() == Direction::Reply && found.half() == Half::Src).then_some(found)
+    }
+
+    /// The packet, with the routing domain that it comes from.
+    #[inline]
+    fn place(&self, packet: Packet<V4>) -> Packet<V4> {
+        Packet {
+            tuple: packet.tuple.in_zone(self.context.zone()),
+            ..packet
+        }
+    }
+
     fn finish(&self, skb: &mut Skb, outcome: Outcome) -> Verdict<'a> {
         match outcome {
             Outcome::Translated => self.net.count(Counter::Translated),
@@ -97,7 +125,7 @@ impl Handler for Net {
         self.expect_rest(rcu);
         let entry = self.flow_quickly(&plain.tuple(), rcu);
         if let Some(entry) = entry {
-            mark::set(skb, entry);
+            mark::set_early(hook, skb, entry);
         }
         if let Some(verdict) = entry.and_then(|entry| past(hook, skb, plain, entry)) {
             return verdict;
@@ -135,7 +163,7 @@ impl Handler for Net {
         };
         match Plain::parse(skb.linear()) {
             Some(plain) => {
-                let outcome = outbound::packet(hook, skb, &plain.packet());
+                let outcome = outbound::packet(hook, skb, &hook.place(plain.packet()));
                 hook.finish(skb, outcome)
             }
             None => postrouting(hook, skb),
@@ -175,14 +203,20 @@ fn prerouting_plain<'a>(
 ) -> Verdict<'a> {
     let words = [addrs, rest];
     let plain = Plain { words, edge };
+    let packet = hook.place(plain.packet());
+    if !packet.tuple.zone.is_default() {
+        // What was found is of the same addresses elsewhere.
+        let outcome = inbound::packet(hook, skb, &packet, hook.flow(&packet.tuple));
+        return hook.finish(skb, outcome);
+    }
     let late = match entry {
         Some(_) => None,
-        None => hook.net.flow(&plain.tuple(), hook.rcu),
+        None => hook.net.flow(&packet.tuple, hook.rcu),
     };
     if let Some(verdict) = late.and_then(|entry| past(hook, skb, plain, entry)) {
         return verdict;
     }
-    let outcome = inbound::packet(hook, skb, &plain.packet(), entry.or(late));
+    let outcome = inbound::packet(hook, skb, &packet, entry.or(late));
     hook.finish(skb, outcome)
 }
 
@@ -191,7 +225,8 @@ fn prerouting_plain<'a>(
 fn prerouting<'a>(hook: &Hook<'a>, skb: &mut Skb) -> Verdict<'a> {
     let outcome = match packet::parse(skb) {
         Ok((_, Kind::Flow(packet))) => {
-            let entry = hook.net.flow(&packet.tuple, hook.rcu);
+            let packet = hook.place(packet);
+            let entry = hook.flow(&packet.tuple);
             inbound::packet(hook, skb, &packet, entry)
         }
         Ok((_, Kind::Error(error))) => icmp::inbound(hook, skb, &error),
@@ -206,7 +241,7 @@ fn prerouting<'a>(hook: &Hook<'a>, skb: &mut Skb) -> Verdict<'a> {
 #[inline(never)]
 fn postrouting<'a>(hook: &Hook<'a>, skb: &mut Skb) -> Verdict<'a> {
     let outcome = match packet::parse(skb) {
-        Ok((_, Kind::Flow(packet))) => outbound::packet(hook, skb, &packet),
+        Ok((_, Kind::Flow(packet))) => outbound::packet(hook, skb, &hook.place(packet)),
         Ok((_, Kind::Error(error))) => icmp::outbound(hook, skb, &error),
         Ok((ip, Kind::Other(kind))) => outbound::untranslatable(hook, skb, ip, kind.into()),
         Err(Some(ip)) => outbound::untranslatable(hook, skb, ip, Counter::DropMalformed),

@@ -105,7 +105,7 @@ fn learn_anew(hook: &Hook<'_>, skb: &Skb, entry: &FlowEntry<V4>, rules: &Offload
 /// Did PREROUTING translate the destination of packets whose source `entry` translates? Then they
 /// come with another tuple than that of the entry, by which nothing would be found.
 fn is_from_elsewhere(hook: &Hook<'_>, entry: &FlowEntry<V4>) -> bool {
-    let back = || hook.net.flow(&entry.key().reverse(), hook.rcu);
+    let back = || hook.flow(&entry.key().reverse());
     entry.half() == Half::Src && back().is_some_and(|back| back.half() == Half::Src)
 }
 

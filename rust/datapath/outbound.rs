@@ -10,7 +10,7 @@ use crate::nat::packet::{Ip, Packet};
 use crate::nat::policy::Subject;
 use crate::nat::rewrite::Half;
 use crate::nat::tuple::{Endpoint, Side, Tuple, ICMP};
-use crate::state::policy::{Entry, Snapshot, Target};
+use crate::state::policy::{inside_zone, outside_zone, Entry, Snapshot, Target};
 use crate::state::stats::Counter;
 use crate::sys::dev::Device;
 use crate::sys::skb::Skb;
@@ -22,7 +22,7 @@ use kernel::sync::Arc;
 /// A packet that can be translated.
 #[inline]
 pub(super) fn packet(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>) -> Outcome {
-    if let Some(entry) = hook.net.flow(&packet.tuple, hook.rcu) {
+    if let Some(entry) = hook.flow(&packet.tuple) {
         return match entry.half() {
             Half::Src if uplink::has_changed(hook, entry) => {
                 uplink::changed(hook, skb, packet, entry)
@@ -38,7 +38,8 @@ pub(super) fn packet(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>) -> Out
         return first(hook, skb, packet);
     }
     // A flow knows the way back of this packet: PREROUTING has translated its destination.
-    if let Some(entry) = hook.net.flow(&packet.tuple.reverse(), hook.rcu) {
+    let back = packet.tuple.reverse().in_zone(hook.context.zone_out());
+    if let Some(entry) = hook.flow(&back) {
         let outcome = match entry.direction() {
             Direction::Orig => Outcome::Elsewhere,
             Direction::Reply => let_in_by(hook, skb, packet, entry.flow()),
@@ -78,11 +79,12 @@ fn let_in_by(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>, flow: &Flow<V4
 
 /// Did PREROUTING translate the destination by a binding, without a flow?
 fn is_let_in(hook: &Hook<'_>, tuple: &Tuple<V4>) -> bool {
-    hook.context.input().is_some() && let_in_at(hook, hook.context.input(), tuple).is_some()
+    let tuple = tuple.in_zone(hook.context.zone_out());
+    hook.context.input().is_some() && let_in_at(hook, hook.context.input(), &tuple).is_some()
 }
 
-/// The outside endpoint of the binding that lets packets to the destination of `tuple` in, where
-/// `outside` is the interface that they come by.
+/// The outside endpoint of the binding that lets packets to the destination of `tuple` in, which is in the
+/// routing domain of the inside, where `outside` is the interface that they come by.
 pub(super) fn let_in_at(
     hook: &Hook<'_>,
     outside: Option<Device<'_>>,
@@ -91,7 +93,8 @@ pub(super) fn let_in_at(
     let dev = outside?;
     let wanted = |binding: &Binding<V4>| {
         let outside = binding.owner().outside_iface;
-        outside.is_any() || outside.contains(&dev.interface())
+        inside_zone(binding.realm()) == tuple.zone
+            && (outside.is_any() || outside.contains(&dev.interface()))
     };
     let (proto, dst) = (tuple.proto, tuple.dst());
     let found = hook
@@ -202,6 +205,7 @@ pub(super) fn add<'a>(
         orig: *tuple,
         half: Half::Src,
         to: outside,
+        back: hook.context.zone_out(),
         owner: &entry.owner,
         binding: Some(held),
         source: Source::Closed,
@@ -226,7 +230,9 @@ fn is_outside_already(hook: &Hook<'_>, tuple: &Tuple<V4>, outside: Outside) -> b
         Outside::Address(addr) if addr == src.addr && proto == ICMP => false,
         Outside::Address(addr) if addr == src.addr => {
             hook.net
-                .any_binding(Side::Outside, proto, src, hook.rcu, |_| true)
+                .any_binding(Side::Outside, proto, src, hook.rcu, |binding| {
+                    outside_zone(binding.realm()) == tuple.zone
+                })
                 .is_none()
                 || dev::has_listener(hook.context, &tuple.reverse(), hook.context.output())
         }

@@ -8,7 +8,7 @@ use super::addr::V4;
 use super::checksum::{Delta, Fold};
 use super::packet::{Edge, Packet, IP_LEN, L4};
 use super::rewrite::{udp_checksum, Checksum, Half};
-use super::tuple::{Endpoint, Tuple, TCP, UDP};
+use super::tuple::{Endpoint, Tuple, TCP, UDP, Zone};
 use super::wire::{get, get16, put};
 
 /// Offset of the checksum in an IPv4 header.
@@ -88,11 +88,11 @@ impl Plain {
         }
     }
 
-    /// A packet, if it is plain.
+    /// A packet, if it is plain. Its bytes say nothing of a routing domain.
     #[inline]
     pub fn of(packet: &Packet<V4>) -> Option<Self> {
         packet.is_plain().then(|| Self {
-            words: packet.tuple.words(),
+            words: packet.tuple.in_zone(Zone::DEFAULT).words(),
             edge: packet.edge,
         })
     }

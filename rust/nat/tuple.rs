@@ -22,6 +22,37 @@ pub struct Endpoint<A> {
     pub port: Be16,
 }
 
+/// The routing domain (VRF) of a packet: the same addresses may mean other hosts in another.
+#[derive(Copy, Clone, Eq, PartialEq, Default, Debug)]
+pub struct Zone([u8; 3]);
+
+impl Zone {
+    /// Outside of all VRFs.
+    pub const DEFAULT: Self = Self([0; 3]);
+    /// As many bits tell zones apart.
+    pub const BITS: u32 = 24;
+
+    /// The zone of a number, of which only the lower bits count.
+    #[inline]
+    pub const fn of(number: u32) -> Self {
+        let [a, b, c, _] = number.to_le_bytes();
+        Self([a, b, c])
+    }
+
+    /// Its number.
+    #[inline]
+    pub const fn number(self) -> u32 {
+        let Self([a, b, c]) = self;
+        u32::from_le_bytes([a, b, c, 0])
+    }
+
+    /// Is it outside of all VRFs?
+    #[inline]
+    pub fn is_default(self) -> bool {
+        self == Self::DEFAULT
+    }
+}
+
 /// One direction of a flow, as its packets carry it.
 ///
 /// An ICMP query has its identifier as the source port and 0 as the destination port; a
@@ -39,7 +70,8 @@ pub struct Tuple<A> {
     pub dst_port: Be16,
     /// IP protocol number.
     pub proto: u8,
-    pad: [u8; 3],
+    /// In which routing domain.
+    pub zone: Zone,
 }
 
 const _: () = assert!(size_of::<Tuple<V4>>() == 16);
@@ -64,8 +96,14 @@ impl<A: Addr> Tuple<A> {
             src_port: src.port,
             dst_port: dst.port,
             proto,
-            pad: [0; 3],
+            zone: Zone::DEFAULT,
         }
+    }
+
+    /// The same tuple in another routing domain.
+    #[inline]
+    pub fn in_zone(&self, zone: Zone) -> Self {
+        Self { zone, ..*self }
     }
 
     /// The source end.
@@ -89,19 +127,19 @@ impl<A: Addr> Tuple<A> {
     /// The tuple of the answer.
     #[inline]
     pub fn reverse(&self) -> Self {
-        Self::new(self.proto, self.dst(), self.src())
+        Self::new(self.proto, self.dst(), self.src()).in_zone(self.zone)
     }
 
     /// The same tuple with another source.
     #[inline]
     pub fn with_src(&self, src: Endpoint<A>) -> Self {
-        Self::new(self.proto, src, self.dst())
+        Self::new(self.proto, src, self.dst()).in_zone(self.zone)
     }
 
     /// The same tuple with another destination.
     #[inline]
     pub fn with_dst(&self, dst: Endpoint<A>) -> Self {
-        Self::new(self.proto, self.src(), dst)
+        Self::new(self.proto, self.src(), dst).in_zone(self.zone)
     }
 }
 
@@ -111,8 +149,7 @@ impl Tuple<V4> {
     pub fn words(&self) -> [u64; 2] {
         let addr = |addr: V4| u64::from(u32::from_le_bytes(addr.to_bytes()));
         let port = |port: Be16| u64::from(u16::from_le_bytes(port.to_bytes()));
-        let [a, b, c] = self.pad;
-        let rest = u32::from_le_bytes([self.proto, a, b, c]);
+        let rest = (self.zone.number() << 8) | u32::from(self.proto);
         let ports = port(self.src_port) | (port(self.dst_port) << 16);
         [
             addr(self.src_addr) | (addr(self.dst_addr) << 32),
@@ -131,7 +168,7 @@ impl Tuple<V4> {
             src_port: port(rest),
             dst_port: port(rest >> 16),
             proto: (rest >> 32) as u8,
-            pad: [0; 3],
+            zone: Zone::of((rest >> 40) as u32),
         }
     }
 }

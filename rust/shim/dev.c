@@ -3,6 +3,7 @@
 
 #include <linux/inetdevice.h>
 #include <net/addrconf.h>
+#include <net/l3mdev.h>
 #include <net/route.h>
 
 #include <fastnat/shim.h>
@@ -28,6 +29,14 @@ u32 fastnat_shim_dev_group(const struct net_device *dev)
 struct net_device *fastnat_shim_dev_named(struct net *net, const char *name)
 {
 	return dev_get_by_name_rcu(net, name);
+}
+
+/* Under RCU: the number of the VRF's own device, 0 outside of all. */
+u32 fastnat_shim_dev_vrf(const struct net_device *dev)
+{
+	if (likely(!netif_is_l3_master(dev) && !netif_is_l3_slave(dev)))
+		return 0;
+	return l3mdev_master_ifindex_rcu(dev);
 }
 
 bool fastnat_shim_dev_is_internal(const struct net_device *dev)

@@ -11,6 +11,7 @@ use crate::nat::hash::Key;
 use crate::nat::iface::{Interface, Interfaces};
 use crate::nat::policy::{Policy, Side, Subject};
 use crate::nat::ports::PortRange;
+use crate::nat::tuple::Zone;
 use crate::sys::dev::Device;
 use crate::sys::memory::NodeArray;
 use crate::sys::rcu;
@@ -84,9 +85,39 @@ impl Entry {
     }
 }
 
+/// In a realm of bindings whose inside is in a VRF: that their outside is outside of all.
+const LEAK: u64 = 1 << 39;
+/// All below.
+const REALM: u64 = LEAK.wrapping_sub(1);
+/// Above that, the routing domain of the inside.
+const ZONE: u32 = 40;
+
+impl Entry {
+    /// The realm of bindings between two routing domains: in another one the same endpoint is another. What
+    /// leaves by another VRF than it came from has no answers but those of flows.
+    pub(crate) fn realm_in(&self, inside: Zone, outside: Zone) -> u64 {
+        let leaks = outside.is_default() && !inside.is_default();
+        let leak = if leaks { LEAK } else { 0 };
+        self.realm() | leak | (u64::from(inside.number()) << ZONE)
+    }
+}
+
+/// The routing domain of the inside of the bindings of a realm.
+pub(crate) fn inside_zone(realm: u64) -> Zone {
+    Zone::of((realm >> ZONE) as u32)
+}
+
+/// The routing domain of their outside.
+pub(crate) fn outside_zone(realm: u64) -> Zone {
+    match realm & LEAK {
+        0 => inside_zone(realm),
+        _ => Zone::DEFAULT,
+    }
+}
+
 /// Does this realm belong to a masquerade policy?
 pub(crate) fn is_masquerade(realm: u64) -> bool {
-    (MASQUERADE_REALM..NETMAP_REALM).contains(&realm)
+    (MASQUERADE_REALM..NETMAP_REALM).contains(&(realm & REALM))
 }
 
 /// Policies, in the order in which they are asked.

@@ -9,7 +9,7 @@ use super::rcu::Rcu;
 use super::skb::Skb;
 use crate::nat::addr::{Addr, Be32, V4};
 use crate::nat::iface::{self, IfName, Interface};
-use crate::nat::tuple::Tuple;
+use crate::nat::tuple::{Tuple, Zone};
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 use kernel::bindings;
@@ -54,6 +54,13 @@ impl<'a> Device<'a> {
     pub(crate) fn index(&self) -> u32 {
         // SAFETY: Valid for 'a.
         unsafe { ffi::fastnat_shim_dev_index(self.0.as_ptr()) }
+    }
+
+    /// The VRF that it belongs to, or is the interface of.
+    #[inline]
+    pub(crate) fn zone(&self) -> Zone {
+        // SAFETY: Valid for 'a, under RCU.
+        Zone::of(unsafe { ffi::fastnat_shim_dev_vrf(self.0.as_ptr()) })
     }
 
     /// Is it the loopback interface, or that of a VRF? What passes there either stays in the host

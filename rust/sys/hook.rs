@@ -7,6 +7,7 @@ use super::ffi;
 use super::rcu::{self, Rcu};
 use super::route::Route;
 use super::skb::Skb;
+use crate::nat::tuple::Zone;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, Ordering};
 use kernel::bindings;
@@ -76,6 +77,18 @@ impl<'a> Context<'a> {
     pub(crate) fn reset(&self, skb: &mut Skb) {
         // SAFETY: Packet and state are valid while the hook runs, under RCU.
         unsafe { ffi::fastnat_shim_reset_send(self.state, skb.as_ptr()) };
+    }
+
+    /// The routing domain that the packet comes from; of packets of the host itself, the one that they
+    /// go to.
+    #[inline]
+    pub(crate) fn zone(&self) -> Zone {
+        self.input().or(self.output()).map_or(Zone::DEFAULT, |dev| dev.zone())
+    }
+
+    /// The routing domain that the packet goes to, as far as that is known.
+    pub(crate) fn zone_out(&self) -> Zone {
+        self.output().or(self.input()).map_or(Zone::DEFAULT, |dev| dev.zone())
     }
 
     #[inline]

@@ -15,7 +15,7 @@ use crate::nat::offload::Choice;
 use crate::nat::policy::SetMark;
 use crate::nat::rewrite::Half;
 use crate::nat::time::{Deadline, Instant};
-use crate::nat::tuple::{Endpoint, Tuple};
+use crate::nat::tuple::{Endpoint, Tuple, Zone};
 use crate::sys::rcu::{self, Head};
 use core::mem::ManuallyDrop;
 use core::ptr::{self, NonNull};
@@ -198,6 +198,8 @@ pub(crate) struct NewFlow<'a, A: Family> {
     pub(crate) half: Half,
     /// To what.
     pub(crate) to: Endpoint<A>,
+    /// The routing domain that the answers come from.
+    pub(crate) back: Zone,
     /// The policy it lives by.
     pub(crate) owner: &'a Arc<Owner>,
     /// The binding it lives by.
@@ -222,6 +224,7 @@ impl<A: Family> NewFlow<'_, A> {
             Half::Src => (self.orig.with_src(self.to), Half::Dst),
             Half::Dst => (self.orig.with_dst(self.to), Half::Src),
         };
+        let to = to.in_zone(self.back);
         let kind = match self.local {
             true => Kind::Local,
             false => Kind::Forwarded(self.owner.offload.choice),
