@@ -6,7 +6,7 @@
 
 use fastnat_nat::nat::addr::{Addr, Be16, Be32, Prefix, V4};
 use fastnat_nat::nat::hash::{folded, Hashed, Key};
-use fastnat_nat::nat::tuple::{BindKey, Side, Tuple, ICMP, TCP, UDP};
+use fastnat_nat::nat::tuple::{Zone, BindKey, Side, Tuple, ICMP, TCP, UDP};
 use proptest::prelude::*;
 
 mod common;
@@ -105,6 +105,21 @@ proptest! {
         prop_assert_eq!(tuple.reverse(), Tuple::new(UDP, b, a));
         prop_assert_eq!(tuple.with_src(c), Tuple::new(UDP, c, b));
         prop_assert_eq!(tuple.with_dst(c), Tuple::new(UDP, a, c));
+    }
+
+    /// The routing domain goes with the tuple, into its words and back.
+    #[test]
+    fn zones(a in endpoint(), b in endpoint(), c in endpoint(), number: u32) {
+        let zone = Zone::of(number);
+        prop_assert_eq!(zone.number(), number & 0x00ff_ffff);
+        prop_assert_eq!(zone.is_default(), number & 0x00ff_ffff == 0);
+        let tuple = Tuple::new(UDP, a, b).in_zone(zone);
+        prop_assert_eq!(Tuple::from_words(tuple.words()), tuple);
+        for other in [tuple.reverse(), tuple.with_src(c), tuple.with_dst(c)] {
+            prop_assert_eq!(other.zone, zone);
+        }
+        prop_assert_eq!(tuple == Tuple::new(UDP, a, b), zone.is_default());
+        prop_assert_eq!(tuple.in_zone(Zone::DEFAULT), Tuple::new(UDP, a, b));
     }
 
     #[test]

@@ -3,10 +3,10 @@
 //! What is done to plain packets, against what is done to any.
 
 use fastnat_nat::nat::addr::V4;
-use fastnat_nat::nat::packet::{self, classify, Kind};
+use fastnat_nat::nat::packet::{self, classify, Kind, Packet};
 use fastnat_nat::nat::plain::{Fix, Plain};
 use fastnat_nat::nat::rewrite::{endpoint, Checksum, Half};
-use fastnat_nat::nat::tuple::Tuple;
+use fastnat_nat::nat::tuple::{Tuple, Zone};
 use proptest::prelude::*;
 
 mod common;
@@ -39,6 +39,8 @@ proptest! {
             (Some(plain), Some(Kind::Flow(packet))) => {
                 prop_assert_eq!(plain.packet(), packet);
                 prop_assert_eq!(Some(plain), Plain::of(&packet));
+                let tuple = packet.tuple.in_zone(Zone::of(7));
+                prop_assert_eq!(Some(plain), Plain::of(&Packet { tuple, ..packet }));
                 prop_assert_eq!(plain.end(), packet.l4_offset + packet.l4_len);
             }
             (Some(plain), other) => prop_assert!(false, "{plain:?} and {other:?}"),
