@@ -6,7 +6,7 @@
 
 use fastnat_nat::nat::addr::{Addr, Be16, Be32, Prefix, V4};
 use fastnat_nat::nat::hash::{folded, Hashed, Key};
-use fastnat_nat::nat::tuple::{Zone, BindKey, Side, Tuple, ICMP, TCP, UDP};
+use fastnat_nat::nat::tuple::{BindKey, Side, Tuple, Zone, ICMP, TCP, UDP};
 use proptest::prelude::*;
 
 mod common;
