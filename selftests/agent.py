@@ -7,6 +7,7 @@ An endpoint is written ADDR:PORT; a lone "-" leaves the choice to the kernel.
 """
 import errno
 import os
+import resource
 import socket
 import struct
 import sys
@@ -330,6 +331,29 @@ def flood(wait, name, ns, src, dst, count):
     return str(answered)
 
 
+def occupy(name, proto, ns, src, count):
+    """COUNT sockets at SRC, from its port on, which nobody reads; TCP listens."""
+    addr, port = endpoint(src)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (65536, 65536))
+    kind = socket.SOCK_STREAM if proto == "tcp" else socket.SOCK_DGRAM
+
+    def bind():
+        for i in range(int(count)):
+            sock = socket.socket(socket.AF_INET, kind)
+            sock.bind((addr, port + i))
+            if proto == "tcp":
+                sock.listen(1)
+            named[f"{name}{i}"] = (sock, proto)
+    within(ns, bind)
+    return "ok"
+
+
+def vacate(name, count):
+    for i in range(int(count)):
+        close(f"{name}{i}")
+    return "ok"
+
+
 def crowd(wait, ns, first, count, dst):
     """A datagram from each of COUNT addresses, beginning with FIRST; how many were answered in time."""
     base, = struct.unpack("!I", socket.inet_aton(first))
@@ -488,7 +512,7 @@ COMMANDS = {
     "hear": hear, "close": close, "close-all": close_all, "flood": flood, "segments": segments, "pour": pour,
     "calm": calm, "raw": raw, "segment": segment, "fragments": fragments, "heads": heads, "icmp-error": icmp_error,
     "mark": mark, "burst": burst, "volley": volley, "stream": stream, "streamed": streamed, "set": set_, "reset": reset,
-    "received": received, "snmp": snmp, "crowd": crowd,
+    "received": received, "snmp": snmp, "crowd": crowd, "occupy": occupy, "vacate": vacate,
 }
 
 

@@ -27,6 +27,9 @@ TESTS=(
 	flows_keep_it_until_the_last
 	it_goes_with_its_policy
 	of_masquerade_it_goes_with_the_address
+	a_port_of_the_kernels_choice_is_nobody_elses
+	of_masquerade_the_address_is_one_of_its_interfaces
+	of_a_pool_the_port_may_be_one_that_it_does_not_give
 	nothing_left_with_an_inside_address
 )
 
@@ -97,6 +100,8 @@ what_is_taken_or_makes_no_sense_is_refused() {
 	refused 'no such policy' 10.0.0.2:4100 203.0.113.5:5100 4711
 	refused 'does not translate sources' 10.0.0.2:4100 203.0.113.5:5100 8
 	refused 'does not match' 10.9.0.2:4100 203.0.113.5:5100
+	refused 'not that of a host' 224.0.0.1:4100 203.0.113.5:5100
+	refused 'not that of a host' 0.0.0.0:4100 203.0.113.5:5100
 	refused 'no such address' 10.0.0.2:4100 198.51.100.9:5100
 	refuses "a protocol without ports" fn binding add --policy 7 --proto 47 --inside 10.0.0.2:1 --outside 203.0.113.5:1
 	refuses "to delete what is not there" del 203.0.113.5:5999
@@ -152,11 +157,63 @@ it_goes_with_its_policy() {
 
 of_masquerade_it_goes_with_the_address() {
 	configure policy add masquerade --out wan0 --id 7
+	ip -n "$gw" addr add 198.51.100.9/24 dev wan0
+	ip -n "$server" route add 198.51.100.0/24 via 192.0.2.1
+	add 10.0.0.2:4000 198.51.100.9:5006
+	is "client heard" "$(knock 198.51.100.9:5006)" "192.0.2.2:999 knock"
+	ip -n "$gw" addr del 198.51.100.9/24 dev wan0
+	comes_true "no binding" 6 no_bindings
+}
+
+# Nobody but the service, or the inside host of the dnat policy, would hear of them otherwise.
+a_port_of_the_kernels_choice_is_nobody_elses() {
+	local i
+	unconfigure
+	configure pool add own --ports 4000-4007
+	configure policy add masquerade --out wan0 --pool own --id 7
+	configure policy add dnat --in wan0 --proto udp --dport 4002-4005 --to 10.0.0.9
+	serve udp "$gw" 192.0.2.1:4000
+	for i in 1 2 3; do
+		configure binding add --policy 7 --proto udp --inside "10.0.0.2:410$i" --outside 192.0.2.1 >/dev/null
+	done
+	is "ports" "$(values outside-port "$(fn --json binding list)" | sort | tr '\n' ' ')" "4001 4006 4007 "
+	works "forwarded ports are better than none" fn binding add --policy 7 --proto udp --inside 10.0.0.2:4104 --outside 192.0.2.1
+	unconfigure
+}
+
+# Else who sends to a stranger's endpoint would get to an inside host.
+of_masquerade_the_address_is_one_of_its_interfaces() {
+	configure policy add masquerade --out wan0 --id 7
+	refused 'no interface .*gives packets this address' 10.0.0.2:80 192.0.2.2:80 7 tcp
 	ip -n "$gw" addr add 192.0.2.9/24 dev wan0
-	add 10.0.0.2:4000 192.0.2.9:5006
-	is "client heard" "$(knock 192.0.2.9:5006)" "192.0.2.2:999 knock"
-	ip -n "$gw" addr del 192.0.2.9/24 dev wan0
-	comes_true "no binding" 2 no_bindings
+	refused 'no interface .*gives packets this address' 10.0.0.2:80 192.0.2.9:80 7 tcp
+	refused 'no interface .*gives packets this address' 10.0.0.2:80 10.0.0.1:80 7 tcp
+	refused 'no interface .*gives packets this address' 10.0.0.2:80 127.0.0.1:80 7 tcp
+	refused 'no interface .*gives packets this address' 10.0.0.2:80 0.0.0.0:80 7 tcp
+	refused 'no interface .*gives packets this address' 10.0.0.2:80 255.255.255.255:80 7 tcp
+	serve tcp "$server" 192.0.2.3:80
+	like "who is at that address" "$(ask tcp "$client" - 192.0.2.3:80)" '^192\.0\.2\.1:'
+	PROTO=tcp add 10.0.0.2:80 192.0.2.1:80
+	is "at its own" "$(ask tcp "$server" 192.0.2.2:5002 192.0.2.1:80)" 192.0.2.2:5002
+	configure policy add masquerade --out 'wan*' --id 9
+	refused 'no interface .*gives packets this address' 10.0.0.2:81 10.0.0.1:81 9 tcp
+	works "a pattern" fn binding add --policy 9 --proto tcp --inside 10.0.0.2:81 --outside 192.0.2.1:81
+	configure policy add masquerade --src 10.0.0.2 --id 10
+	refused 'no interface .*gives packets this address' 10.0.0.2:82 192.0.2.2:82 10 tcp
+	refused 'no interface .*gives packets this address' 10.0.0.2:82 127.0.0.1:82 10 tcp
+	works "any interface" fn binding add --policy 10 --proto tcp --inside 10.0.0.2:82 --outside 10.0.0.1:82
+	unconfigure
+}
+
+# The ports of a pool are those that it gives by itself. A service has another: 80, say.
+of_a_pool_the_port_may_be_one_that_it_does_not_give() {
+	configure pool add few --range 203.0.113.5 --ports 4000-4099
+	configure policy add snat --pool few --out wan0 --id 7
+	refused "port 0 is nobody's" 10.0.0.2:4000 203.0.113.5:0
+	refused "port 0 is nobody's" 10.0.0.2:0 203.0.113.5:4000
+	add 10.0.0.2:4000 203.0.113.5:80
+	is "client heard" "$(knock 203.0.113.5:80)" "192.0.2.2:999 knock"
+	unconfigure
 }
 
 nothing_left_with_an_inside_address() {

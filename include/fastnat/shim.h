@@ -90,6 +90,7 @@ u32 fastnat_shim_dev_index(const struct net_device *dev);
 u32 fastnat_shim_dev_group(const struct net_device *dev);
 struct net_device *fastnat_shim_dev_named(struct net *net, const char *name);
 u32 fastnat_shim_dev_vrf(const struct net_device *dev);
+struct net_device *fastnat_shim_dev_next(struct net *net, struct net_device *dev);
 bool fastnat_shim_dev_is_internal(const struct net_device *dev);
 bool fastnat_shim_dev_has_addr(const struct net_device *dev, __be32 addr);
 bool fastnat_shim_dev_is_onlink(const struct net_device *dev, __be32 addr);
@@ -213,6 +214,8 @@ bool fastnat_shim_local_socket(struct net *net, const struct net_device *dev,
 			       const struct fastnat_sock_tuple *tuple);
 bool fastnat_shim_local_listener(struct net *net, const struct net_device *dev,
 				 const struct fastnat_sock_tuple *tuple);
+bool fastnat_shim_local_connection(struct net *net, const struct net_device *dev,
+				   const struct fastnat_sock_tuple *tuple);
 
 /* pernet.c */
 int fastnat_shim_pernet_register(void);

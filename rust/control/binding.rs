@@ -6,10 +6,12 @@ use super::claim::claim;
 use super::once;
 use super::walk;
 use crate::nat::addr::{Addr, Be16, V4};
+use crate::nat::iface::Interfaces;
 use crate::nat::policy::Action;
 use crate::nat::tuple::{Endpoint, Side, ICMP, TCP, UDP};
 use crate::state::policy::{Entry, Target};
 use crate::state::{describe, Net};
+use crate::sys::dev::{self, Device};
 use crate::sys::genl::{doit, dumpit, Answer, Dump, Refusal, Request};
 use crate::sys::msg::{Attr, Attrs, Message};
 use crate::sys::rcu::{self, Rcu};
@@ -65,6 +67,9 @@ fn add(request: &Request<'_>) -> Answer {
     let control = net.control.lock();
     let entry = control.policy(policy.u32()).ok_or_else(none)?;
     let wanted = wanted(attrs, entry)?;
+    if matches!(entry.target, Target::Masquerade(_)) {
+        check_masquerade(&net, &entry.policy.matches.out_iface, wanted.addr)?;
+    }
     let lifetime = attrs.get(FASTNAT_A_BINDING_LIFETIME);
     let until = lifetime.map(|attr| time::now().plus(time::seconds(attr.u32())));
     let (room, reply) = (Room::new()?, request.prepare()?);
@@ -96,6 +101,9 @@ fn wanted<'a>(attrs: &Attrs<'a>, entry: &'a Arc<Entry>) -> Result<Wanted<'a>, Re
     }
     let addr = required(attrs, FASTNAT_A_BINDING_INSIDE_ADDR)?;
     let port = required(attrs, FASTNAT_A_BINDING_INSIDE_PORT)?;
+    if addr.addr().is_multicast() || addr.addr().is_unspecified() {
+        return refuse(c"the inside address is not that of a host", Some(addr));
+    }
     let outside_port = attrs.get(FASTNAT_A_BINDING_OUTSIDE_PORT);
     // Of ICMP it is a query identifier like any other.
     if proto.u8() != ICMP {
@@ -131,7 +139,8 @@ fn wanted<'a>(attrs: &Attrs<'a>, entry: &'a Arc<Entry>) -> Result<Wanted<'a>, Re
             }
             true
         }
-        _ => !outside.addr().is_multicast() && !outside.addr().is_unspecified(),
+        // See `check_masquerade`.
+        _ => true,
     };
     if !of_pool {
         return refuse(c"the pool of the policy has no such address", Some(outside));
@@ -144,6 +153,19 @@ fn wanted<'a>(attrs: &Attrs<'a>, entry: &'a Arc<Entry>) -> Result<Wanted<'a>, Re
         port: outside_port,
         entry,
     })
+}
+
+/// An address that packets get which leave by the interfaces of a masquerade policy. What comes for any
+/// other is not for this host: whoever sends there would get to the inside endpoint instead.
+fn check_masquerade(net: &Net, ifaces: &Interfaces, addr: Attr<'_>) -> Answer {
+    let is_outside = |dev: Device<'_>| {
+        !dev.is_internal() && ifaces.contains(&dev.interface()) && dev.masquerades_as(addr.addr())
+    };
+    if rcu::read(|rcu| dev::all(&net.net, rcu).any(is_outside)) {
+        return Ok(());
+    }
+    let message = c"no interface that the policy masquerades at gives packets this address";
+    Err(Refusal::new(EINVAL, message).at(Some(addr)))
 }
 
 fn make(net: &Net, wanted: &Wanted<'_>) -> Result<Held<V4>, Refusal> {

@@ -3,14 +3,17 @@
 //! The outside port of a binding that is asked for.
 
 use super::binding::Wanted;
-use crate::nat::addr::V4;
+use crate::nat::addr::{Be16, V4};
+use crate::nat::iface::Interface;
 use crate::nat::ports::{class, Parity, PortRange};
-use crate::nat::tuple::ICMP;
+use crate::nat::reserved::Reserved;
+use crate::nat::tuple::Endpoint;
 use crate::state::policy::Target;
 use crate::state::pool::{Allocation, Pool, Sharing};
 use crate::state::Net;
+use crate::sys::dev;
 use crate::sys::genl::Refusal;
-use crate::sys::rcu::{self, Rcu};
+use crate::sys::rcu::Rcu;
 use crate::table::blocks::{Full, PortBlocks};
 use crate::table::ports::{Claim, PortMap, Wish};
 use kernel::prelude::*;
@@ -26,10 +29,17 @@ pub(super) fn claim<'a>(
         let message = c"no memory, or too many outside addresses are in use";
         Refusal::new(ENOSPC, message).at(Some(wanted.addr))
     })?;
+    let addr = wanted.addr.addr();
+    let owner = dev::all(&net.net, rcu).find(|dev| dev.has_addr(addr));
+    let iface = owner.map_or(Interface::default(), |dev| dev.interface());
+    let rules = net.rules(rcu);
+    let reserved = rules.map(|rules| rules.reserved(addr, &iface, wanted.proto));
     let one = One {
+        net,
         wanted,
         map,
-        nodes: net.shards.len(),
+        reserved: reserved.unwrap_or(Reserved::none()),
+        rcu,
     };
     let pool = wanted.entry.pool();
     match pool.map(|pool| &pool.allocation) {
@@ -43,9 +53,12 @@ pub(super) fn claim<'a>(
 }
 
 struct One<'a> {
+    net: &'a Net,
     wanted: &'a Wanted<'a>,
     map: &'a PortMap<V4>,
-    nodes: usize,
+    /// What destination policies take.
+    reserved: Reserved<'a, V4>,
+    rcu: Rcu<'a>,
 }
 
 impl<'a> One<'a> {
@@ -137,10 +150,15 @@ impl<'a> One<'a> {
             proto,
             range,
             parity: pool.map_or(Parity::Any, |pool| pool.parity(proto, inside)),
-            nodes: self.nodes,
+            nodes: self.net.shards.len(),
             node: None,
-            start: rcu::random16(),
+            reserved: &self.reserved,
         };
-        self.map.claim(&wish, |port| port != 0 || proto == ICMP)
+        let end = |port| Endpoint {
+            addr: self.map.addr(),
+            port: Be16::from_host(port),
+        };
+        let usable = |port| !dev::is_served(&self.net.net, proto, end(port), self.rcu);
+        self.map.claim(&wish, usable)
     }
 }

@@ -2,19 +2,19 @@
 
 //! The binding of an inside endpoint: the one it has, or a new one.
 
-use super::{subject, Hook};
+use super::Hook;
 use crate::nat::addr::{Addr, Be16, V4};
 use crate::nat::hash::{folded, Key};
+use crate::nat::iface::Interface;
 use crate::nat::policy::Mapping;
 use crate::nat::ports::{class, Parity, PortRange};
+use crate::nat::reserved::Reserved;
 use crate::nat::time::Ticks;
 use crate::nat::tuple::{Endpoint, Side, Tuple, ICMP};
 use crate::state::policy::{Entry, Snapshot};
 use crate::state::pool::{Allocation, Pool};
 use crate::state::stats::Counter;
 use crate::sys::dev;
-use crate::sys::rcu;
-use crate::sys::skb::Skb;
 use crate::sys::time;
 use crate::table::binding::{Binding, Held, NewBinding};
 use crate::table::blocks::Full;
@@ -44,7 +44,6 @@ const ADDRESS_TRIES: u64 = 8;
 /// A packet from inside, and the policy that says to translate its source.
 pub(super) struct Request<'a> {
     pub(super) hook: &'a Hook<'a>,
-    pub(super) skb: &'a Skb,
     pub(super) rules: &'a Snapshot,
     pub(super) entry: &'a Entry,
     pub(super) tuple: &'a Tuple<V4>,
@@ -211,8 +210,9 @@ impl<'a> Request<'a> {
         let kept = own || pool.is_some_and(|pool| pool.preserves());
         if kept && range.contains(inside) && self.hook.net.may_give(inside) {
             let claim = map.claim_one(proto, inside);
-            let mine = own && self.tuple.src_addr == addr;
-            if let Some(claim) = claim.filter(|_| mine || self.usable(map, inside)) {
+            let mine = own && self.tuple.src_addr == addr && !self.is_answered(addr, inside);
+            let is_good = || !self.reserved(addr).contains(inside) && self.usable(map, inside);
+            if let Some(claim) = claim.filter(|_| mine || is_good()) {
                 return Ok(claim);
             }
         }
@@ -229,13 +229,14 @@ impl<'a> Request<'a> {
         (range, parity): (PortRange, Parity),
     ) -> Option<Claim<'a, V4>> {
         let nodes = self.hook.net.shards.len();
+        let reserved = &self.reserved(map.addr());
         let wish = |node| Wish {
             proto: self.tuple.proto,
             range,
             parity,
             nodes,
             node,
-            start: rcu::random16(),
+            reserved,
         };
         let usable = |port| self.usable(map, port);
         let here = (nodes > 1).then(|| self.hook.net.nodes.here());
@@ -277,19 +278,32 @@ impl<'a> Request<'a> {
             && dev::has_socket(context, &self.back_to(addr, port), context.output())
     }
 
-    /// Is an outside port free of the host's sockets and of dnat policies?
+    /// Is an outside port free of the host's sockets, and of flows that a destination policy has begun with
+    /// this remote endpoint?
     fn usable(&self, map: &PortMap<V4>, port: u16) -> bool {
-        let addr = map.addr();
-        if self.meets_socket(map, port) {
-            return false;
-        }
+        !self.meets_socket(map, port) && !self.is_answered(map.addr(), port)
+    }
+
+    /// Has the remote endpoint begun a flow with this port, by a destination policy?
+    fn is_answered(&self, addr: V4, port: u16) -> bool {
+        let is_known = || {
+            let back = self.back_to(addr, port);
+            let back = back.in_zone(self.hook.context.zone_out());
+            self.hook.net.flow(&back, self.hook.rcu).is_some()
+        };
+        self.rules.has_destination() && is_known()
+    }
+
+    /// The ports of an outside address that destination policies take, where answers come in: by the output,
+    /// or by the interface that has the address if there is no output yet (a hairpin).
+    fn reserved(&self, addr: V4) -> Reserved<'a, V4> {
         if !self.rules.has_destination() {
-            return true;
+            return Reserved::none();
         }
-        let back = self.back_to(addr, port);
-        let mut subject = subject::of(self.hook, self.skb, &back);
-        core::mem::swap(&mut subject.in_iface, &mut subject.out_iface);
-        let entry = self.rules.destination(&subject);
-        !entry.is_some_and(|entry| entry.translates())
+        let (context, rcu) = (self.hook.context, self.hook.rcu);
+        let dev = context.output();
+        let dev = dev.or_else(|| dev::owner_of(context, addr, rcu));
+        let iface = dev.map_or(Interface::default(), |dev| dev.interface());
+        self.rules.reserved(addr, &iface, self.tuple.proto)
     }
 }

@@ -64,7 +64,6 @@ pub(super) fn begin<'a>(
     }
     let held = Request {
         hook,
-        skb,
         rules,
         entry,
         tuple: &tuple,

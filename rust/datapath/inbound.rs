@@ -2,14 +2,14 @@
 
 //! PREROUTING: destinations.
 
-use super::{hairpin, held, mark, packet as step, subject, target, Hook, Outcome};
+use super::{hairpin, held, local, mark, packet as step, subject, target, Hook, Outcome};
 use crate::nat::addr::{Addr, V4};
 use crate::nat::iface::Interfaces;
 use crate::nat::packet::{Ip, Packet};
 use crate::nat::policy::Filtering;
 use crate::nat::rewrite::Half;
 use crate::nat::time::Deadline;
-use crate::nat::tuple::{Endpoint, Side, Zone};
+use crate::nat::tuple::{Endpoint, Side, Tuple, Zone};
 use crate::state::policy::{inside_zone, outside_zone, Entry, Snapshot};
 use crate::state::stats::Counter;
 use crate::sys::skb::Skb;
@@ -41,7 +41,8 @@ pub(super) fn packet(
     Outcome::Elsewhere
 }
 
-/// A packet of no flow yet: dnat policies are asked first, then bindings.
+/// A packet of no flow yet: dnat policies are asked first, then bindings. A policy that names no ports gives
+/// way to a binding that leads elsewhere, and all of them to connections that the host has.
 fn first(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>) -> Outcome {
     let Some(rules) = rules(hook, packet.tuple.dst_addr) else {
         return Outcome::Elsewhere;
@@ -50,7 +51,14 @@ fn first(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>) -> Outcome {
     if rules.has_destination() {
         let subject = subject::of(hook, skb, &packet.tuple);
         if let Some(entry) = rules.destination(&subject) {
-            return by_policy(hook, skb, packet, rules, entry);
+            if local::has_connection(hook, packet, entry) {
+                return Outcome::Pass(Counter::PassLocal);
+            }
+            let outcome = match entry.translates() && !entry.names_ports() {
+                true => before_policy(hook, skb, packet, rules, entry),
+                false => None,
+            };
+            return outcome.unwrap_or_else(|| by_policy(hook, skb, packet, rules, entry));
         }
     }
     by_binding(hook, skb, packet, rules)
@@ -103,23 +111,59 @@ fn by_policy(
     begin(hook, skb, packet, new)
 }
 
-/// A binding lets in whom its policy lets (RFC 4787 REQ-8); other inside hosts always. No flow is
-/// made for packets from outside.
+/// The binding of the destination.
+fn bound(hook: &Hook<'_>, tuple: &Tuple<V4>) -> Option<Held<V4>> {
+    let found = hook.net.binding(
+        Side::Outside,
+        tuple.proto,
+        tuple.dst(),
+        hook.rcu,
+        |binding| outside_zone(binding.realm()) == tuple.zone,
+    );
+    found.and_then(Held::new)
+}
+
 fn by_binding(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>, rules: &Snapshot) -> Outcome {
-    let tuple = &packet.tuple;
-    let found = hook
-        .net
-        .binding(Side::Outside, tuple.proto, tuple.dst(), hook.rcu, |binding| {
-            outside_zone(binding.realm()) == tuple.zone
-        });
-    let Some(held) = found.and_then(Held::new) else {
-        mark::set_by_binding(hook, skb, tuple, rules);
+    let Some(held) = bound(hook, &packet.tuple) else {
+        mark::set_by_binding(hook, skb, &packet.tuple, rules);
         return held::unbound(hook, skb, packet, rules);
     };
     // The sockets of the host come first, on its own addresses.
-    if dev::has_socket(hook.context, tuple, hook.context.input()) {
+    if dev::has_socket(hook.context, &packet.tuple, hook.context.input()) {
         return Outcome::Pass(Counter::PassLocal);
     }
+    let outcome = let_in(hook, skb, packet, rules, held);
+    outcome.unwrap_or_else(|| held::filtered(hook, skb, packet))
+}
+
+/// What a policy leaves to a binding: packets that it lets in. Not where both lead to the same endpoint (a
+/// network mapped to a network): the policy makes a flow.
+#[cold]
+fn before_policy(
+    hook: &Hook<'_>,
+    skb: &mut Skb,
+    packet: &Packet<V4>,
+    rules: &Snapshot,
+    entry: &Entry,
+) -> Option<Outcome> {
+    let held = bound(hook, &packet.tuple)?;
+    let target = target::of(hook, &packet.tuple, entry).ok().flatten();
+    if target == Some(held.inside()) {
+        return None;
+    }
+    let_in(hook, skb, packet, rules, held)
+}
+
+/// A binding lets in whom its policy lets (RFC 4787 REQ-8); other inside hosts always. `None` if it does
+/// not. No flow is made for packets from outside.
+fn let_in(
+    hook: &Hook<'_>,
+    skb: &mut Skb,
+    packet: &Packet<V4>,
+    rules: &Snapshot,
+    held: Held<V4>,
+) -> Option<Outcome> {
+    let tuple = &packet.tuple;
     let to = Destination {
         inside: held.inside(),
         outside_iface: Some(held.owner().outside_iface),
@@ -127,16 +171,14 @@ fn by_binding(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>, rules: &Snaps
     };
     let owner = match hairpin::begin(hook, skb, packet, rules, &to) {
         Ok(Some(owner)) => owner,
-        Ok(None) if !admits(hook, &held, tuple.src_addr) => {
-            return held::filtered(hook, skb, packet);
-        }
+        Ok(None) if !admits(hook, &held, tuple.src_addr) => return None,
         Ok(None) => {
             if hook.net.settings.untracked() {
                 skb.untrack();
             }
-            return step::replace(skb, packet, Half::Dst, to.inside);
+            return Some(step::replace(skb, packet, Half::Dst, to.inside));
         }
-        Err(reason) => return Outcome::Refuse(reason),
+        Err(reason) => return Some(Outcome::Refuse(reason)),
     };
     let new = Inbound {
         inside: to.inside,
@@ -145,7 +187,7 @@ fn by_binding(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>, rules: &Snaps
         binding: Some(held),
         source: Source::Ahead,
     };
-    begin(hook, skb, packet, new)
+    Some(begin(hook, skb, packet, new))
 }
 
 /// May `src`, to whom no flow goes from this very endpoint, send to a binding? What was bound by

@@ -15,6 +15,7 @@ mod hairpin;
 mod held;
 mod icmp;
 mod inbound;
+mod local;
 mod lro;
 mod mark;
 mod offload;

@@ -4,7 +4,7 @@
 
 use super::binding::{Outside, Request};
 use super::inbound::add_flow;
-use super::{offload, packet as step, subject, uplink, Hook, Outcome};
+use super::{local, offload, packet as step, subject, uplink, Hook, Outcome};
 use crate::nat::addr::{Addr, Be16, V4};
 use crate::nat::packet::{Ip, Packet};
 use crate::nat::policy::Subject;
@@ -35,7 +35,8 @@ pub(super) fn packet(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>) -> Out
         };
     }
     if hook.context.input().is_none() {
-        return first(hook, skb, packet);
+        let outcome = first(hook, skb, packet);
+        return local::sent(hook, skb, packet, outcome);
     }
     // A flow knows the way back of this packet: PREROUTING has translated its destination.
     let back = packet.tuple.reverse().in_zone(hook.context.zone_out());
@@ -170,7 +171,6 @@ fn begin<'a>(
     }
     let held = Request {
         hook,
-        skb,
         rules,
         entry,
         tuple,
@@ -218,9 +218,10 @@ pub(super) fn add<'a>(
 }
 
 /// What the host sends from an outside address is outside already, and stays as it is, without
-/// a binding: sockets of the host are seen when ports are given out. Two things get a binding
+/// a binding: sockets of the host are seen when ports are given out. Some things get a binding
 /// where a masquerade policy means this very address: what is sent from a port that an inside host
-/// holds, unless a service answers from there; and ICMP queries, whose sockets cannot be seen.
+/// holds, or whose answers belong to a flow already, unless a service answers from there; and ICMP
+/// queries, whose sockets cannot be seen.
 fn is_outside_already(hook: &Hook<'_>, tuple: &Tuple<V4>, outside: Outside) -> bool {
     if !is_from_outside_address(hook, tuple.src_addr) {
         return false;
@@ -229,11 +230,12 @@ fn is_outside_already(hook: &Hook<'_>, tuple: &Tuple<V4>, outside: Outside) -> b
     match outside {
         Outside::Address(addr) if addr == src.addr && proto == ICMP => false,
         Outside::Address(addr) if addr == src.addr => {
-            hook.net
+            let held = hook
+                .net
                 .any_binding(Side::Outside, proto, src, hook.rcu, |binding| {
                     outside_zone(binding.realm()) == tuple.zone
-                })
-                .is_none()
+                });
+            held.is_none() && !local::is_answer_taken(hook, tuple)
                 || dev::has_listener(hook.context, &tuple.reverse(), hook.context.output())
         }
         _ => true,

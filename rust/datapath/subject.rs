@@ -21,6 +21,13 @@ pub(super) fn of(hook: &Hook<'_>, skb: &Skb, tuple: &Tuple<V4>) -> Subject<V4> {
     }
 }
 
+/// The subject of the answer to a packet that leaves.
+pub(super) fn of_answer(hook: &Hook<'_>, skb: &Skb, tuple: &Tuple<V4>) -> Subject<V4> {
+    let mut subject = of(hook, skb, &tuple.reverse());
+    core::mem::swap(&mut subject.in_iface, &mut subject.out_iface);
+    subject
+}
+
 fn interface(dev: Option<Device<'_>>) -> Interface {
     dev.map_or(Interface::default(), |dev| dev.interface())
 }

@@ -149,19 +149,19 @@ pub fn pick(
     start: u16,
 ) -> Option<u16> {
     let share = Share::new(nodes, node)?;
-    let low = share.rank(u32::from(range.min));
-    let end = share.rank(u32::from(range.max).wrapping_add(1));
-    let wish = if range.contains(start) && share.owns(start) {
-        share.rank(u32::from(start))
-    } else {
-        u32::from(start)
-            .checked_rem(end.wrapping_sub(low))?
-            .wrapping_add(low)
-    };
+    let (low, wish, end) = share.begin(range, start)?;
     let free = share
         .first_free(&word, wish, end)
         .or_else(|| share.first_free(&word, low, wish))?;
     u16::try_from(share.port(free)).ok()
+}
+
+/// The port at which [`pick`] begins to look; `None` if there is none that it may choose.
+#[inline]
+pub fn first(range: PortRange, nodes: usize, node: Option<usize>, start: u16) -> Option<u16> {
+    let share = Share::new(nodes, node)?;
+    let (_, wish, _) = share.begin(range, start)?;
+    u16::try_from(share.port(wish)).ok()
 }
 
 /// The ports of one node. Numbered by their rank among each other, they have no gaps.
@@ -190,6 +190,21 @@ impl Share {
     /// Does the node have all ports? Then ranks are ports, and nothing has to be divided.
     fn is_all(&self) -> bool {
         self.nodes == 1
+    }
+
+    /// The ranks of the first port of a range, of that where a search begins, and of that after the last.
+    #[inline]
+    fn begin(&self, range: PortRange, start: u16) -> Option<(u32, u32, u32)> {
+        let low = self.rank(u32::from(range.min));
+        let end = self.rank(u32::from(range.max).wrapping_add(1));
+        let wish = if range.contains(start) && self.owns(start) {
+            self.rank(u32::from(start))
+        } else {
+            u32::from(start)
+                .checked_rem(end.wrapping_sub(low))?
+                .wrapping_add(low)
+        };
+        Some((low, wish, end))
     }
 
     fn owns(&self, port: u16) -> bool {

@@ -39,6 +39,14 @@ u32 fastnat_shim_dev_vrf(const struct net_device *dev)
 	return l3mdev_master_ifindex_rcu(dev);
 }
 
+/* Under RCU: the interface after one, the first after NULL; NULL after the last. */
+struct net_device *fastnat_shim_dev_next(struct net *net, struct net_device *dev)
+{
+	if (dev)
+		return next_net_device_rcu(dev);
+	return list_first_or_null_rcu(&net->dev_base_head, struct net_device, dev_list);
+}
+
 bool fastnat_shim_dev_is_internal(const struct net_device *dev)
 {
 	return dev->flags & IFF_LOOPBACK || netif_is_l3_master(dev);

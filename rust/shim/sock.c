@@ -53,3 +53,11 @@ bool fastnat_shim_local_listener(struct net *net, const struct net_device *dev,
 	return t->proto == IPPROTO_TCP &&
 	       fastnat_tcp_listener(net, dev ? dev->ifindex : 0, t);
 }
+
+/* Under RCU: would a packet with this tuple find a TCP connection of the host? */
+bool fastnat_shim_local_connection(struct net *net, const struct net_device *dev,
+				   const struct fastnat_sock_tuple *t)
+{
+	return t->proto == IPPROTO_TCP &&
+	       fastnat_tcp_established(net, dev ? dev->ifindex : 0, t);
+}

@@ -21,6 +21,7 @@ mod outside;
 pub(crate) mod policy;
 pub(crate) mod pool;
 mod refused;
+mod reserved;
 pub(crate) mod servers;
 pub(crate) mod settings;
 pub(crate) mod stats;

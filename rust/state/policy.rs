@@ -4,6 +4,7 @@
 
 use super::outside::Outside;
 use super::pool::Pool;
+use super::reserved::ReservedPorts;
 use super::servers::Servers;
 use crate::nat::addr::{Prefix, V4};
 use crate::nat::classifier::{self, BuildError, Group, Slot, Tag, MAX_GROUPS};
@@ -11,6 +12,7 @@ use crate::nat::hash::Key;
 use crate::nat::iface::{Interface, Interfaces};
 use crate::nat::policy::{Policy, Side, Subject};
 use crate::nat::ports::PortRange;
+use crate::nat::reserved::Reserved;
 use crate::nat::tuple::Zone;
 use crate::sys::dev::Device;
 use crate::sys::memory::NodeArray;
@@ -74,6 +76,11 @@ impl Entry {
     #[inline]
     pub(crate) fn translates(&self) -> bool {
         !matches!(self.target, Target::Exempt)
+    }
+
+    /// Does it say which destination ports it means? One that does not takes what no binding wants.
+    pub(crate) fn names_ports(&self) -> bool {
+        self.policy.matches.dport != PortRange::ALL
     }
 
     /// The pool it names.
@@ -213,6 +220,7 @@ pub(crate) struct Snapshot {
     destination: Rules,
     outside: Outside,
     sets_marks: bool,
+    reserved: ReservedPorts,
 }
 
 /// A snapshot for each node, in memory of it. Replaced as a whole.
@@ -245,14 +253,14 @@ impl Snapshot {
         let key = Key(rcu::random64(), rcu::random64());
         let source = Rules::build(list, Side::Source, &key, node)?;
         let destination = Rules::build(list, Side::Destination, &key, node)?;
-        let outside = Outside::build(list, node)?;
         let marks = |entry: &Arc<Entry>| entry.owner.set_mark.is_some();
         Ok(Self {
             sets_marks: list.iter().any(marks),
             key,
             source,
             destination,
-            outside,
+            outside: Outside::build(list, node)?,
+            reserved: ReservedPorts::build(list, node)?,
         })
     }
 
@@ -264,6 +272,7 @@ impl Snapshot {
             source,
             destination,
             outside: self.outside.copy(node)?,
+            reserved: self.reserved.copy(node)?,
         })
     }
 
@@ -296,6 +305,11 @@ impl Snapshot {
     /// The interfaces that such policies name, some of them if they are many.
     pub(crate) fn uplinks(&self) -> impl Iterator<Item = &Interfaces> {
         self.outside.uplinks()
+    }
+
+    /// The ports of an outside address that destination policies take, of what comes in by `iface`.
+    pub(crate) fn reserved(&self, addr: V4, iface: &Interface, proto: u8) -> Reserved<'_, V4> {
+        self.reserved.of(addr, iface, proto)
     }
 
     /// The source policy for a packet.

@@ -9,7 +9,7 @@ use super::rcu::Rcu;
 use super::skb::Skb;
 use crate::nat::addr::{Addr, Be32, V4};
 use crate::nat::iface::{self, IfName, Interface};
-use crate::nat::tuple::{Tuple, Zone};
+use crate::nat::tuple::{Endpoint, Tuple, Zone};
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 use kernel::bindings;
@@ -149,6 +149,16 @@ pub(crate) fn index_of(net: &NetRef, name: &IfName) -> Option<u32> {
     }
 }
 
+/// All interfaces of a namespace.
+pub(crate) fn all<'a>(net: &'a NetRef, _rcu: Rcu<'a>) -> impl Iterator<Item = Device<'a>> {
+    let next = |dev: Option<Device<'a>>| {
+        let dev = dev.map_or(core::ptr::null_mut(), |dev| dev.as_ptr());
+        // SAFETY: The namespace is alive; `dev` is null or valid under RCU, and so is what follows it.
+        unsafe { Device::from_ptr(ffi::fastnat_shim_dev_next(net.as_ptr(), dev)) }
+    };
+    core::iter::successors(next(None), move |dev| next(Some(*dev)))
+}
+
 /// The interface of this namespace with this name.
 pub(crate) fn named<'a>(context: &Context<'_>, name: &IfName, _rcu: Rcu<'a>) -> Option<Device<'a>> {
     // SAFETY: The namespace is valid while the hook runs, the device under RCU; a name ends with a
@@ -181,6 +191,13 @@ pub(crate) fn has_socket(
     lookup(context, tuple, input, ffi::fastnat_shim_local_socket)
 }
 
+/// Does a socket of the host take what anybody sends to this endpoint of it? Connections do not count.
+pub(crate) fn is_served(net: &NetRef, proto: u8, end: Endpoint<V4>, _rcu: Rcu<'_>) -> bool {
+    let tuple = sock_tuple(&Tuple::new(proto, Endpoint::default(), end));
+    // SAFETY: The namespace is alive, and the caller under RCU.
+    unsafe { ffi::fastnat_shim_local_socket(net.as_ptr(), core::ptr::null(), &tuple) }
+}
+
 /// Would a packet with this tuple, coming in by `input`, find a listening TCP socket of the host?
 pub(crate) fn has_listener(
     context: &Context<'_>,
@@ -188,6 +205,15 @@ pub(crate) fn has_listener(
     input: Option<Device<'_>>,
 ) -> bool {
     lookup(context, tuple, input, ffi::fastnat_shim_local_listener)
+}
+
+/// Would a packet with this tuple, coming in by `input`, find a TCP connection of the host?
+pub(crate) fn has_connection(
+    context: &Context<'_>,
+    tuple: &Tuple<V4>,
+    input: Option<Device<'_>>,
+) -> bool {
+    lookup(context, tuple, input, ffi::fastnat_shim_local_connection)
 }
 
 type Lookup = unsafe extern "C" fn(
@@ -202,16 +228,20 @@ fn lookup(
     input: Option<Device<'_>>,
     lookup: Lookup,
 ) -> bool {
-    let tuple = ffi::fastnat_sock_tuple {
+    let tuple = sock_tuple(tuple);
+    let dev = input.map_or(core::ptr::null(), |input| input.0.as_ptr().cast_const());
+    // SAFETY: All pointers are valid while the hook runs, which is under RCU.
+    unsafe { lookup(context.net(), dev, &tuple) }
+}
+
+fn sock_tuple(tuple: &Tuple<V4>) -> ffi::fastnat_sock_tuple {
+    ffi::fastnat_sock_tuple {
         saddr: wire(tuple.src_addr),
         daddr: wire(tuple.dst_addr),
         sport: u16::from_ne_bytes(tuple.src_port.to_bytes()),
         dport: u16::from_ne_bytes(tuple.dst_port.to_bytes()),
         proto: tuple.proto,
-    };
-    let dev = input.map_or(core::ptr::null(), |input| input.0.as_ptr().cast_const());
-    // SAFETY: All pointers are valid while the hook runs, which is under RCU.
-    unsafe { lookup(context.net(), dev, &tuple) }
+    }
 }
 
 /// Addresses that go are reported to `state` while this lives.

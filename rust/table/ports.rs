@@ -5,11 +5,13 @@
 //! There is one map per address and namespace, whoever translates to it, so that a port is never
 //! handed out twice. Ports are claimed and freed by atomic operations on a bitmap; no lock.
 
-use super::bitmap::Bitmap;
+use super::bitmap::{Among, Bitmap};
 use super::blocks::Entered;
 use super::hash::{Cursor, Entry, Link, Progress, Table};
+use crate::nat::addr::Addr;
 use crate::nat::hash::{folded, Hashed, Key, Words};
-use crate::nat::ports::{Parity, PortRange};
+use crate::nat::ports::{self, Parity, PortRange};
+use crate::nat::reserved::Reserved;
 use crate::nat::time::Ticks;
 use crate::nat::tuple::{ICMP, TCP, UDP};
 use crate::sys::rcu::{self, Rcu};
@@ -19,8 +21,16 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
-/// Ports lost to other CPUs, or not usable, before the search gives up.
-const TRIES: u32 = 64;
+/// Ports that turn out not to be usable, or that other CPUs take, before a search gives up. What is not
+/// usable is [passed over](Bitmap::pass_over) by the searches after it, so they go on where it has ended.
+const TRIES: u32 = 4096;
+/// The tries that one costs which cannot be remembered.
+const FORGOTTEN: u32 = 64;
+/// How often a search goes on at a random place when a port is not usable, since sockets often have ports
+/// next to each other. Then it goes on with the next port, so that it looks at all of them in one round.
+const LEAPS: u32 = 16;
+/// Random places that are tried for the begin of a search, before it begins next to reserved ports.
+const PLACES: u32 = 32;
 
 /// The outside addresses of one namespace, at most `MAX_ADDRESSES`.
 pub(crate) struct PortMaps<A: Words> {
@@ -29,8 +39,8 @@ pub(crate) struct PortMaps<A: Words> {
     rest: Arc<AtomicU32>,
 }
 
-/// Addresses that a namespace can translate to; each costs up to 24 KiB once used, and 32 KiB more
-/// once ports of it rest.
+/// Addresses that a namespace can translate to; each costs up to 24 KiB once used, 32 KiB more once ports
+/// of it rest, and as much if sockets of the host are met there.
 const MAX_ADDRESSES: u32 = 65536;
 /// Buckets at first; see `PortMaps::grow`.
 const BUCKETS: usize = 64;
@@ -116,7 +126,7 @@ impl<A: Words> Drop for Claim<'_, A> {
 }
 
 /// How a port is searched for.
-pub(crate) struct Wish {
+pub(crate) struct Wish<'a, A> {
     /// The protocol.
     pub(crate) proto: u8,
     /// What is allowed.
@@ -127,8 +137,8 @@ pub(crate) struct Wish {
     pub(crate) nodes: usize,
     /// The share to take from; any if `None`.
     pub(crate) node: Option<usize>,
-    /// Where the search begins.
-    pub(crate) start: u16,
+    /// What is taken only when there is nothing else.
+    pub(crate) reserved: &'a Reserved<'a, A>,
 }
 
 impl<A: Words> PortMap<A> {
@@ -137,25 +147,40 @@ impl<A: Words> PortMap<A> {
         self.addr.0
     }
 
-    /// Claims a free port that `usable` agrees to. `None` if there is
-    /// none, or none within a number of tries, or no memory.
-    pub(crate) fn claim(&self, wish: &Wish, usable: impl Fn(u16) -> bool) -> Option<Claim<'_, A>> {
+    /// Claims a random free port that `usable` agrees to, and that is not reserved if there is one that is
+    /// not. `None` if there is none, none within a number of tries, or no memory.
+    ///
+    /// A search calls `usable` `TRIES` times at most, and goes over the bitmap `LEAPS` and two times for
+    /// either kind of ports.
+    pub(crate) fn claim(
+        &self,
+        wish: &Wish<'_, A>,
+        usable: impl Fn(u16) -> bool,
+    ) -> Option<Claim<'_, A>> {
         let bitmap = self.bitmap(wish.proto)?;
         bitmap.freshen(self.rest());
-        let freed = bitmap.begin(wish.range)?;
-        let wanted = (wish.range, wish.parity);
-        let mut start = wish.start;
-        for _ in 0..TRIES {
-            let port = bitmap.pick(wanted, (wish.nodes, wish.node), start, freed)?;
-            if bitmap.take(port) {
-                let claim = self.claimed(wish.proto, port);
-                if usable(port) {
-                    return Some(claim);
-                }
-            }
-            start = port.checked_add(1).unwrap_or(0);
-        }
-        None
+        let among = Among {
+            range: wish.range,
+            parity: wish.parity,
+            nodes: wish.nodes,
+            node: wish.node,
+        };
+        let mut search = Search {
+            bitmap,
+            freed: bitmap.begin(&among)?,
+            among,
+            tries: TRIES,
+        };
+        let port = match wish.reserved.is_empty() || !wish.reserved.covers(wish.range) {
+            true => search.port(wish.reserved, &usable),
+            false => None,
+        };
+        let last = || match wish.reserved.is_empty() {
+            true => None,
+            false => search.port(&Reserved::<A>::none(), &usable),
+        };
+        let port = port.or_else(last)?;
+        Some(self.claimed(wish.proto, port))
     }
 
     /// Claims this port, if it is free.
@@ -163,7 +188,7 @@ impl<A: Words> PortMap<A> {
         let bitmap = self.bitmap(proto)?;
         bitmap.freshen(self.rest());
         // Not `then_some`: a claim that is not wanted frees the port when it is dropped.
-        bitmap.take(port).then(|| self.claimed(proto, port))
+        bitmap.take_anew(port).then(|| self.claimed(proto, port))
     }
 
     /// Claims this port, if nobody has it: it may still rest.
@@ -213,6 +238,63 @@ impl<A: Words> PortMap<A> {
             ICMP => Some(icmp),
             _ => None,
         }
+    }
+}
+
+/// A search for a port.
+struct Search<'a> {
+    bitmap: &'a Bitmap,
+    among: Among,
+    freed: u32,
+    tries: u32,
+}
+
+impl Search<'_> {
+    /// Takes a free port that is not `reserved`, and that `usable` agrees to.
+    fn port<A: Addr>(
+        &mut self,
+        reserved: &Reserved<'_, A>,
+        usable: &impl Fn(u16) -> bool,
+    ) -> Option<u16> {
+        let mut leaps = 0..LEAPS;
+        let mut start = self.start(reserved);
+        while self.tries > 0 {
+            let port = self.bitmap.pick(&self.among, reserved, start, self.freed)?;
+            let mut cost = 1;
+            if self.bitmap.take(port) {
+                if usable(port) {
+                    return Some(port);
+                }
+                start = match leaps.next() {
+                    Some(_) => self.start(reserved),
+                    None => port.checked_add(1).unwrap_or(0),
+                };
+                if !self.bitmap.pass_over(port) {
+                    cost = FORGOTTEN;
+                }
+            }
+            self.tries = self.tries.saturating_sub(cost);
+        }
+        None
+    }
+
+    /// A random place to begin, not among reserved ports: else the first one after those would come more
+    /// often than others.
+    fn start<A: Addr>(&self, reserved: &Reserved<'_, A>) -> u16 {
+        let mut start = rcu::random16();
+        if reserved.is_empty() {
+            return start;
+        }
+        for _ in 0..PLACES {
+            let Among {
+                range, nodes, node, ..
+            } = self.among;
+            match ports::first(range, nodes, node, start) {
+                Some(first) if reserved.contains(first) => start = rcu::random16(),
+                _ => break,
+            }
+        }
+        start
     }
 }
 

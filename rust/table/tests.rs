@@ -8,8 +8,11 @@
 use super::hash::{Cursor, Entry, Link, Progress, Table};
 use super::ports::{Claim, PortMap, PortMaps, Wish};
 use super::wheel::{Timed, Timer, Wheel};
-use crate::nat::addr::{Be16, Be32, V4};
+use crate::nat::addr::{Be16, Be32, Prefix, V4};
+use crate::nat::iface::{Interface, Interfaces};
+use crate::nat::policy::{Action, Match, Policy};
 use crate::nat::ports::{Parity, PortRange};
+use crate::nat::reserved::{self, Reserved, Taken};
 use crate::nat::time::{Deadline, Ticks};
 use crate::nat::tuple::{BindKey, Side, TCP, UDP};
 use crate::sys::{rcu, time};
@@ -174,15 +177,42 @@ fn run(wheel: &Wheel<Sleeper>, grains: u32) {
 }
 
 /// Any port out of a few.
-fn wish(ports: PortRange) -> Wish {
+fn wish<'a>(ports: PortRange, reserved: &'a Reserved<'a, V4>) -> Wish<'a, V4> {
     Wish {
         proto: TCP,
         range: ports,
         parity: Parity::Any,
         nodes: 1,
         node: None,
-        start: ports.min(),
+        reserved,
     }
+}
+
+/// Ports that a policy leads elsewhere.
+fn taken(dport: PortRange) -> Option<Taken<V4>> {
+    let mut all = None;
+    let matches = Match {
+        src: Prefix::default(),
+        dst: Prefix::default(),
+        proto: TCP,
+        sport: PortRange::ALL,
+        dport,
+        in_iface: Interfaces::ANY,
+        out_iface: Interfaces::ANY,
+        mark: 0,
+        mark_mask: 0,
+    };
+    let policy = Policy {
+        id: 1,
+        priority: 1,
+        action: Action::Dnat,
+        matches,
+    };
+    let one = |taken| {
+        all = Some(taken);
+        Ok::<_, ()>(())
+    };
+    reserved::taken_by(&policy, &[], one).ok().and(all)
 }
 
 /// Calls `f` with the ports of an address, on the RCU read side.
@@ -349,18 +379,80 @@ mod ports {
         let (others, freed) = with_ports(|map| {
             let mut claims: [Option<Claim<'_, V4>>; 64] = [const { None }; 64];
             for claim in &mut claims {
-                *claim = map.claim(&wish(range), |_| true);
+                *claim = map.claim(&wish(range, &Reserved::none()), |_| true);
                 let port = claim.as_ref().map_or(0, Claim::port);
                 if let Some(seen) = seen.get_mut(usize::from(port).wrapping_sub(2000)) {
                     *seen = true;
                 }
             }
-            let others = map.claim(&wish(range), |_| true).is_some();
+            let others = map.claim(&wish(range, &Reserved::none()), |_| true).is_some();
             drop(claims);
-            (others, map.claim(&wish(range), |_| true).is_some())
+            (others, map.claim(&wish(range, &Reserved::none()), |_| true).is_some())
         })?;
         assert!(seen.iter().all(|seen| *seen));
         assert!(!others && freed);
+        Ok(())
+    }
+
+    #[test]
+    fn reserved_ports_come_last() -> Result {
+        let range = PortRange::new(2000, 2063).ok_or(EINVAL)?;
+        let all = [taken(PortRange::new(2010, 2057).ok_or(EINVAL)?).ok_or(EINVAL)?];
+        let scopes = [all[0].scope()];
+        let addr = V4(Be32::from_host(1));
+        let reserved = Reserved::new((&all, &scopes), addr, &Interface::default(), TCP);
+        let good = with_ports(|map| {
+            let mut claims: [Option<Claim<'_, V4>>; 64] = [const { None }; 64];
+            for (number, claim) in claims.iter_mut().enumerate() {
+                *claim = map.claim(&wish(range, &reserved), |_| true);
+                let port = claim.as_ref().map(Claim::port);
+                let good = |port| reserved.contains(port) == (number >= 16);
+                if !port.is_some_and(good) {
+                    return false;
+                }
+            }
+            map.claim(&wish(range, &reserved), |_| true).is_none()
+        })?;
+        assert!(good);
+        Ok(())
+    }
+
+    // The last port is found among sockets, by one search, and they are not asked about again.
+    #[test]
+    fn sockets_are_passed_over() -> Result {
+        let range = PortRange::new(2000, 4999).ok_or(EINVAL)?;
+        let asked = AtomicU32::new(0);
+        let usable = |port| {
+            asked.fetch_add(1, Ordering::Relaxed);
+            port == 2345
+        };
+        let none = Reserved::none();
+        let (first, then, asked_then, exact) = with_ports(|map| {
+            let first = map.claim(&wish(range, &none), usable);
+            let port = first.as_ref().map(Claim::port);
+            let before = asked.load(Ordering::Relaxed);
+            let then = map.claim(&wish(range, &none), usable).is_some();
+            let more = asked.load(Ordering::Relaxed).wrapping_sub(before);
+            // Who wants a certain port looks for himself.
+            (port, then, (before, more), map.claim_one(TCP, 2346).is_some())
+        })?;
+        assert_eq!((first, then, exact), (Some(2345), false, true));
+        assert!(asked_then.0 <= 3000);
+        // Unless some of them were forgotten meanwhile.
+        assert!(asked_then.0.wrapping_add(asked_then.1) <= 6000);
+        Ok(())
+    }
+
+    #[test]
+    fn a_search_ends() -> Result {
+        let asked = AtomicU32::new(0);
+        let usable = |_| {
+            asked.fetch_add(1, Ordering::Relaxed);
+            false
+        };
+        let none = Reserved::none();
+        let found = with_ports(|map| map.claim(&wish(PortRange::ALL, &none), usable).is_some())?;
+        assert!(!found && asked.load(Ordering::Relaxed) <= 4096);
         Ok(())
     }
 }

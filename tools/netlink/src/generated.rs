@@ -806,9 +806,10 @@ pub enum Command {
     /// default needs CAP_NET_ADMIN in the initial user namespace.
     ConfigSet = 12,
     /// Add a binding that needs no flow to live, for an inside endpoint that the policy matches.
-    /// Refused when the outside endpoint is taken, or the inside endpoint has a binding of the
-    /// policy already. One of ICMP keeps the identifier of queries from inside; it lets no queries
-    /// in.
+    /// Refused when the outside endpoint is taken, the inside endpoint has a binding of the policy
+    /// already, or the outside address is none of the policy: of its pool, or of an interface that
+    /// it masquerades at. One of ICMP keeps the identifier of queries from inside; it lets no
+    /// queries in.
     BindingAdd = 13,
     /// Delete a binding that was added by request. It goes at once if no flow uses it, otherwise
     /// with the last of these.
