@@ -21,6 +21,7 @@ TESTS=(
 )
 
 tc() { works "tc $*" at "$gw" tc "$@"; }
+nothing_waits() { [[ $(at "$gw" tc -s -j qdisc show dev "$1" root | jq '.[0].qlen') == 0 ]]; }
 packets_of() { at "$gw" tc -s -j qdisc show dev "$1" root | jq '.[0].packets'; }
 
 # All that comes in by wan0 waits in ifb0's queue, and is then taken in as if it came by wan0 just now: after tc, so
@@ -49,7 +50,8 @@ the_ifb_limits() {
 	at_least "answers" "$answers" 3
 	((answers <= 16)) || fail "answers: got $answers, want at most 16"
 	tc qdisc replace dev ifb0 root tbf rate 1gbit burst 1m limit 10m
-	# Answers that were still in the queue.
+	# Answers that were still in the queue go at the pace of before.
+	comes_true "an empty queue" 10 nothing_waits ifb0
 	agent volley u 0 1 >/dev/null
 }
 
