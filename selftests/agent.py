@@ -474,7 +474,8 @@ def segment(ns, src, dst, seq, flags):
 
 
 def icmp_error(ns, src, dst, kind, code, rest, proto, quoted_src, quoted_dst, cut="28", broken="0", extension=""):
-    """An ICMP error from SRC to DST that quotes CUT bytes of a packet, and goes on with an EXTENSION (RFC 4884)."""
+    """An ICMP error from SRC to DST that quotes CUT bytes of a packet, and goes on with an EXTENSION (RFC 4884)
+    behind 128 bytes."""
     qsrc, qdst = endpoint(quoted_src), endpoint(quoted_dst)
     if proto == "udp":
         number, body = 17, struct.pack("!HHHH", qsrc[1], qdst[1], 72, 0) + payload(64)
@@ -483,6 +484,8 @@ def icmp_error(ns, src, dst, kind, code, rest, proto, quoted_src, quoted_dst, cu
     else:
         number, body = 1, struct.pack("!BBHHH", 8, 0, 0, qsrc[1], 1) + payload(56)
     quote = ip_packet(qsrc[0], qdst[0], number, body, flags=0x4000)[:int(cut)]
+    if extension:
+        quote = quote.ljust(128, b"\0")
     message = struct.pack("!BBHI", int(kind), int(code), 0, int(rest)) + quote + bytes.fromhex(extension)
     mended = checksum(message) ^ int(broken)
     message = message[:2] + struct.pack("!H", mended) + message[4:]

@@ -51,7 +51,7 @@ segments_outside_of_the_window_leave_translated() {
 	port=$(say t)
 	like "server saw" "$port" '^192\.0\.2\.1:'
 	capture out "$server" eth0 'tcp port 80'
-	is "segment" "$(agent segment "$client" 10.0.0.2:4002 192.0.2.2:80 77 $ACK)" ok
+	is "segment" "$(agent segment "$client" 10.0.0.2:4002 192.0.2.2:80 77 "$ACK")" ok
 	is "the connection" "$(say t)" "$port"
 	captured out >"$TMP/out"
 	is "segments of the inside address" "$(grep -c '10\.0\.0\.2' "$TMP/out")" 0
@@ -64,7 +64,7 @@ segments_outside_of_the_window_come_in_translated() {
 	port=$(say t)
 	capture in "$client" eth0 'tcp port 4002'
 	capture out "$server" eth0 'tcp port 80'
-	is "segment" "$(agent segment "$server" 192.0.2.2:80 "$port" 77 $ACK)" ok
+	is "segment" "$(agent segment "$server" 192.0.2.2:80 "$port" 77 "$ACK")" ok
 	is "the connection" "$(say t)" "$port"
 	at_least "such segments at the client" "$(captured in | grep -c '192\.0\.2\.2\.80 > 10\.0\.0\.2\.4002: Flags \[\.\],.* seq 77')" 1
 	is "resets by the gateway" "$(captured out | grep -c 'Flags \[R')" 0
@@ -78,7 +78,7 @@ connection_tracking_leaks_such_segments() {
 	hold t tcp "$client" 10.0.0.2:4003 192.0.2.2:80
 	like "server saw" "$(say t)" '^192\.0\.2\.1:'
 	capture out "$server" eth0 'tcp port 80'
-	is "segment" "$(agent segment "$client" 10.0.0.2:4003 192.0.2.2:80 77 $ACK)" ok
+	is "segment" "$(agent segment "$client" 10.0.0.2:4003 192.0.2.2:80 77 "$ACK")" ok
 	like "the connection" "$(say t)" '^192\.0\.2\.1:'
 	at_least "segments of the inside address" "$(captured out | grep -c '10\.0\.0\.2\.4003 > ')" 1
 	agent close t >/dev/null
