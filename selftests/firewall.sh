@@ -175,7 +175,7 @@ marks_of_connections_lead_answers_back() {
 	works "route" ip -n "$server" route del 203.0.113.0/24
 	agent sysctl "$gw" net.ipv4.conf.all.rp_filter=2 >/dev/null
 	works "the server's way" ip -n "$server" route replace 198.51.100.1/32 dev eth1 src 203.0.113.7
-	capture wrong "$server" eth0 'tcp port 80 or udp port 53'
+	capture wrong "$server" eth0 'src host 198.51.100.1'
 	silent ask tcp "$server" 203.0.113.7:4130 198.51.100.1:80 >/dev/null
 	like "answers without the rules" "$(captured wrong)" '198\.51\.100\.1\.80 > 203\.0\.113\.7\.4130: Flags \[S\.\]'
 	ruleset <<-'END'
@@ -189,7 +189,7 @@ marks_of_connections_lead_answers_back() {
 	END
 	works "rule" ip -n "$gw" rule add fwmark 2 table 102
 	works "route" ip -n "$gw" route add default via 198.51.100.2 dev wan1 table 102
-	capture wrong "$server" eth0 'tcp port 80 or udp port 53'
+	capture wrong "$server" eth0 'src host 198.51.100.1'
 	is "TCP" "$(ask tcp "$server" 203.0.113.7:4131 198.51.100.1:80)" 203.0.113.7:4131
 	is "UDP" "$(ask udp "$server" 203.0.113.7:4132 198.51.100.1:53)" 203.0.113.7:4132
 	is "answers by the first uplink" "$(captured wrong)" ""
