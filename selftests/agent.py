@@ -252,13 +252,27 @@ def streamed(name):
 
 
 OPTIONS = {"ttl": (0, socket.IP_TTL), "tos": (0, socket.IP_TOS), "pmtudisc": (0, 10),
-           "options": (0, socket.IP_OPTIONS), "recverr": (0, 11)}
+           "options": (0, socket.IP_OPTIONS), "recverr": (0, 11), "timestamp": (1, 29),
+           "ttl-multicast": (0, socket.IP_MULTICAST_TTL), "loop-multicast": (0, socket.IP_MULTICAST_LOOP)}
 
 
 def set_(name, option, value):
     """Of an open socket; IP options in hexadecimal, or - for none."""
     number = bytes.fromhex(value.strip("-")) if option == "options" else int(value)
     named[name][0].setsockopt(*OPTIONS[option], number)
+    return "ok"
+
+
+def join(name, group, addr):
+    """Makes a socket a member of a group, by the interface with this address."""
+    request = socket.inet_aton(group) + socket.inet_aton(addr)
+    named[name][0].setsockopt(0, socket.IP_ADD_MEMBERSHIP, request)
+    return "ok"
+
+
+def sender(name, addr):
+    """By which interface a socket sends to groups."""
+    named[name][0].setsockopt(0, socket.IP_MULTICAST_IF, socket.inet_aton(addr))
     return "ok"
 
 
@@ -483,8 +497,9 @@ def segment(ns, src, dst, seq, flags):
     return raw(ns, saddr, daddr, 6, (body[:16] + struct.pack("!H", checksum(pseudo + body)) + body[18:]).hex())
 
 
-def icmp_error(ns, src, dst, kind, code, rest, proto, quoted_src, quoted_dst, cut="28", broken="0"):
-    """An ICMP error from SRC to DST that quotes CUT bytes of a packet."""
+def icmp_error(ns, src, dst, kind, code, rest, proto, quoted_src, quoted_dst, cut="28", broken="0", extension=""):
+    """An ICMP error from SRC to DST that quotes CUT bytes of a packet, and goes on with an EXTENSION (RFC 4884)
+    behind 128 bytes."""
     qsrc, qdst = endpoint(quoted_src), endpoint(quoted_dst)
     if proto == "udp":
         number, body = 17, struct.pack("!HHHH", qsrc[1], qdst[1], 72, 0) + payload(64)
@@ -493,7 +508,9 @@ def icmp_error(ns, src, dst, kind, code, rest, proto, quoted_src, quoted_dst, cu
     else:
         number, body = 1, struct.pack("!BBHHH", 8, 0, 0, qsrc[1], 1) + payload(56)
     quote = ip_packet(qsrc[0], qdst[0], number, body, flags=0x4000)[:int(cut)]
-    message = struct.pack("!BBHI", int(kind), int(code), 0, int(rest)) + quote
+    if extension:
+        quote = quote.ljust(128, b"\0")
+    message = struct.pack("!BBHI", int(kind), int(code), 0, int(rest)) + quote + bytes.fromhex(extension)
     mended = checksum(message) ^ int(broken)
     message = message[:2] + struct.pack("!H", mended) + message[4:]
     return raw(ns, src, dst, 1, message.hex())
@@ -512,7 +529,8 @@ COMMANDS = {
     "hear": hear, "close": close, "close-all": close_all, "flood": flood, "segments": segments, "pour": pour,
     "calm": calm, "raw": raw, "segment": segment, "fragments": fragments, "heads": heads, "icmp-error": icmp_error,
     "mark": mark, "burst": burst, "volley": volley, "stream": stream, "streamed": streamed, "set": set_, "reset": reset,
-    "received": received, "snmp": snmp, "crowd": crowd, "occupy": occupy, "vacate": vacate,
+    "join": join, "sender": sender, "received": received, "snmp": snmp, "crowd": crowd, "occupy": occupy,
+    "vacate": vacate,
 }
 
 

@@ -30,15 +30,12 @@ pub(super) fn inbound(hook: &Hook<'_>, skb: &mut Skb, error: &IcmpError<V4>) -> 
 }
 
 /// POSTROUTING: an error about a packet whose destination was translated seems to come from the
-/// outside endpoint (RFC 5508 REQ-5); one that the host itself sends keeps its source.
+/// outside endpoint (RFC 5508 REQ-5).
 pub(super) fn outbound(hook: &Hook<'_>, skb: &mut Skb, error: &IcmpError<V4>) -> Outcome {
     let quoted = error.inner.in_zone(hook.context.zone());
     let answer = hook.flow(&quoted.reverse());
     if let Some(entry) = answer.filter(|entry| entry.half() == Half::Src) {
-        let src = match hook.context.input() {
-            Some(_) => entry.new_end().addr,
-            None => error.outer_src,
-        };
+        let src = source(hook, error, entry.new_end().addr);
         let inner = entry.to().reverse();
         return translate(hook, skb, error, inner, (src, error.outer_dst));
     }
@@ -48,10 +45,7 @@ pub(super) fn outbound(hook: &Hook<'_>, skb: &mut Skb, error: &IcmpError<V4>) ->
     }
     // It quotes a packet that a binding let in without a flow.
     if let Some(outside) = outbound::let_in_at(hook, hook.context.output(), &quoted) {
-        let src = match hook.context.input() {
-            Some(_) => outside.addr,
-            None => error.outer_src,
-        };
+        let src = source(hook, error, outside.addr);
         let inner = error.inner.with_dst(outside);
         return translate(hook, skb, error, inner, (src, error.outer_dst));
     }
@@ -60,6 +54,18 @@ pub(super) fn outbound(hook: &Hook<'_>, skb: &mut Skb, error: &IcmpError<V4>) ->
     match hook.context.input() {
         Some(_) if outbound::is_refused(hook, &subject) => Outcome::Drop(Counter::DropIcmpNoFlow),
         _ => Outcome::Pass(Counter::PassUntouched),
+    }
+}
+
+/// Whom an error comes from that leaves: the outside address that the quoted packet was sent to.
+/// The host itself keeps its source, unless it was the end of that packet: a policy may lead to
+/// 127.0.0.1, which nobody else has, or to an address inside.
+fn source(hook: &Hook<'_>, error: &IcmpError<V4>, outside: V4) -> V4 {
+    let own = hook.context.input().is_none() && error.outer_src != error.inner.dst().addr;
+    if own {
+        error.outer_src
+    } else {
+        outside
     }
 }
 

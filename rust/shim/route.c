@@ -103,10 +103,10 @@ static bool fastnat_fits_mtu(const struct fastnat_route *route, const struct sk_
 	       (skb_is_gso(skb) && skb_gso_validate_network_len(skb, route->mtu));
 }
 
-static bool fastnat_is_plain(struct sk_buff *skb, const struct net_device *out)
+static bool fastnat_is_plain(struct sk_buff *skb)
 {
 	if (unlikely(skb->pkt_type != PACKET_HOST || skb->sk || skb_dst(skb) || skb_nfct(skb) ||
-		     skb_has_extensions(skb) || skb_headroom(skb) < LL_RESERVED_SPACE(out)))
+		     skb_has_extensions(skb)))
 		return false;
 #ifdef CONFIG_NET_SWITCHDEV
 	if (unlikely(skb->offload_l3_fwd_mark))
@@ -115,7 +115,21 @@ static bool fastnat_is_plain(struct sk_buff *skb, const struct net_device *out)
 	return !skb_is_nonlinear(skb) || !skb_shinfo(skb)->gso_size || skb_shinfo(skb)->gso_type;
 }
 
-/* In PREROUTING: may this packet go by this route? Changes nothing. */
+/*
+ * For the link-layer header. What a socket of this host has sent by a veth has
+ * room for that of Ethernet and no more: too little for PPPoE, tags and tunnels.
+ */
+static noinline bool fastnat_make_headroom(struct sk_buff *skb, unsigned int room)
+{
+	return !skb_cow(skb, room);
+}
+
+static bool fastnat_has_headroom(struct sk_buff *skb, unsigned int room)
+{
+	return likely(skb_headroom(skb) >= room) || fastnat_make_headroom(skb, room);
+}
+
+/* In PREROUTING: may this packet go by this route? May move its data, but changes none of it. */
 enum fastnat_fit fastnat_shim_route_fit(const struct fastnat_route *route, struct sk_buff *skb,
 					const struct net_device *in)
 {
@@ -130,7 +144,8 @@ enum fastnat_fit fastnat_shim_route_fit(const struct fastnat_route *route, struc
 		return FASTNAT_UNFIT_HEADER;
 	if (unlikely(!fastnat_fits_mtu(route, skb)))
 		return FASTNAT_UNFIT_SIZE;
-	if (unlikely(!fastnat_is_plain(skb, route->out)))
+	if (unlikely(!fastnat_is_plain(skb) ||
+		     !fastnat_has_headroom(skb, LL_RESERVED_SPACE(route->out))))
 		return FASTNAT_UNFIT_PACKET;
 	return FASTNAT_FIT;
 }

@@ -54,7 +54,7 @@ counters! {
     /// Not offloaded: longer than the MTU, or reassembled.
     SlowSize = FASTNAT_A_STATS_SLOW_SIZE,
     /// Not offloaded: the packet has a socket, a route or an extension, is not for this host alone,
-    /// or has no headroom.
+    /// or there is no memory for its headers.
     SlowPacket = FASTNAT_A_STATS_SLOW_PACKET,
     /// Nothing concerned the packet.
     PassUntouched = FASTNAT_A_STATS_PASS_UNTOUCHED,

@@ -82,9 +82,9 @@ impl Route {
         unsafe { ffi::fastnat_shim_route_is_valid(&self.0) }
     }
 
-    /// May a packet in PREROUTING go by this route? Changes nothing.
+    /// May a packet in PREROUTING go by this route? May move its data, but changes none of it.
     #[inline]
-    pub(crate) fn fit(&self, skb: &Skb, context: &Context<'_>) -> Result<(), Unfit> {
+    pub(crate) fn fit(&self, skb: &mut Skb, context: &Context<'_>) -> Result<(), Unfit> {
         // SAFETY: By the type invariant; packet and device are valid while the hook runs.
         match unsafe { ffi::fastnat_shim_route_fit(&self.0, skb.as_ptr(), context.input_ptr()) } {
             ffi::FASTNAT_FIT => Ok(()),

@@ -18,6 +18,7 @@ PACKAGES=(
 	nftables iproute2 conntrack iputils-ping iputils-arping ethtool tcpdump traceroute socat netcat-openbsd iperf3 curl
 	python3 python3-yaml python3-jsonschema python3-scapy
 	stun-client stun-server
+	ppp pppoe wireguard-tools ipvsadm iptables smcroute python3-netfilterqueue
 )
 
 # What a gateway and its tests can need; the hundreds of hardware drivers are left out.
@@ -25,6 +26,7 @@ MODULES=(lib crypto
 	net/{8021q,802,bridge,core,ipv4,ipv6,key,l2tp,llc,mpls,netfilter,openvswitch,packet,psample,sched,sctp,tls,xfrm} arch/x86/crypto drivers/block/virtio_blk.ko drivers/net/net_failover.ko
 	drivers/net/veth.ko drivers/net/dummy.ko drivers/net/ifb.ko drivers/net/vrf.ko drivers/net/macvlan.ko
 	drivers/net/ipvlan drivers/net/bonding drivers/net/vxlan drivers/net/wireguard drivers/net/tun.ko
+	drivers/net/ppp drivers/net/slip/slhc.ko
 	drivers/net/virtio_net.ko drivers/net/netconsole.ko drivers/net/geneve.ko drivers/char/virtio_console.ko)
 
 kernel=${1:-$("$rig/kernel.sh" --vm)}
@@ -68,6 +70,10 @@ build() {
 	printf '127.0.0.1 localhost fastnat-vm\n::1 localhost\n' >"$dir/etc/hosts"
 	echo fastnat-vm >"$dir/etc/hostname"
 	ln -sf ../proc/self/mounts "$dir/etc/mtab"
+	# As update-alternatives would.
+	ln -sf iptables-nft "$dir/usr/sbin/iptables"
+	ln -sf iptables-nft-restore "$dir/usr/sbin/iptables-restore"
+	ln -sf iptables-nft-save "$dir/usr/sbin/iptables-save"
 	"$rig/in-sysroot" chroot "$dir" /sbin/ldconfig
 	# Compiled ahead: an emulated processor needs half a minute for scapy's sources.
 	"$rig/in-sysroot" chroot "$dir" /bin/bash -c \
@@ -87,7 +93,7 @@ if [[ ! -d $root ]]; then
 		apt_setup
 		apt_lists_fresh || STEPS=2
 		apt_lists_fresh || step "package lists of Debian $SUITE: 10 MB (about 10 s)" apt_update
-		step "root of the test VM: 41 MB of packages (about 40 s)" build
+		step "root of the test VM: 43 MB of packages (about 40 s)" build
 	fi
 fi
 echo "$root"

@@ -478,7 +478,7 @@ attribute_set! {
         /// Not offloaded, the packet is longer than the MTU, or was reassembled.
         16 slow_size: Option<u64> = "slow-size",
         /// Not offloaded, the packet has a socket, a route or an extension, came by link-layer
-        /// broadcast, or has no room for a link-layer header.
+        /// broadcast, or there was no memory for its headers.
         17 slow_packet: Option<u64> = "slow-packet",
         /// Packets that no flow, binding or policy concerned.
         18 pass_untouched: Option<u64> = "pass-untouched",
