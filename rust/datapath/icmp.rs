@@ -40,7 +40,10 @@ pub(super) fn outbound(hook: &Hook<'_>, skb: &mut Skb, error: &IcmpError<V4>) ->
         return translate(hook, skb, error, inner, (src, error.outer_dst));
     }
     // PREROUTING has translated it, or it quotes a packet as the inside knows it.
-    if hook.flow(&error.inner.in_zone(hook.context.zone_out())).is_some() {
+    if hook
+        .flow(&error.inner.in_zone(hook.context.zone_out()))
+        .is_some()
+    {
         return Outcome::Elsewhere;
     }
     // It quotes a packet that a binding let in without a flow.

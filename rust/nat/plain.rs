@@ -8,7 +8,7 @@ use super::addr::V4;
 use super::checksum::{Delta, Fold};
 use super::packet::{Edge, Packet, IP_LEN, L4};
 use super::rewrite::{udp_checksum, Checksum, Half};
-use super::tuple::{Endpoint, Tuple, TCP, UDP, Zone};
+use super::tuple::{Endpoint, Tuple, Zone, TCP, UDP};
 use super::wire::{get, get16, put};
 
 /// Offset of the checksum in an IPv4 header.

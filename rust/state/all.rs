@@ -37,9 +37,8 @@ fn each_binding(shards: &[Arc<Shard<V4>>], mut visit: impl FnMut(&Binding<V4>, R
             continue;
         }
         let mut cursor = Cursor::default();
-        while rcu::read(|rcu| {
-            shard.step_bindings(&mut cursor, rcu, |binding| visit(binding, rcu))
-        }) {
+        while rcu::read(|rcu| shard.step_bindings(&mut cursor, rcu, |binding| visit(binding, rcu)))
+        {
             time::breathe(cursor.index);
         }
     }
@@ -55,9 +54,7 @@ pub(super) fn each_flow(
             continue;
         }
         let mut cursor = Cursor::default();
-        while rcu::read(|rcu| {
-            shard.step_flows(&mut cursor, rcu, |flow| visit(shard, flow, rcu))
-        }) {
+        while rcu::read(|rcu| shard.step_flows(&mut cursor, rcu, |flow| visit(shard, flow, rcu))) {
             time::breathe(cursor.index);
         }
     }

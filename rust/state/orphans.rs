@@ -28,7 +28,10 @@ pub(crate) struct Orphans {
 impl Orphans {
     /// Room for so many, up to a limit. Sleeps.
     pub(super) fn new(count: usize, key: Key) -> Result<Self, AllocError> {
-        let len = count.saturating_mul(2).clamp(WAYS, MOST).next_power_of_two();
+        let len = count
+            .saturating_mul(2)
+            .clamp(WAYS, MOST)
+            .next_power_of_two();
         let mut slots = KVVec::with_capacity(len, GFP_KERNEL)?;
         for _ in 0..len {
             slots.push(AtomicU64::new(0), GFP_KERNEL)?;

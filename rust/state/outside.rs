@@ -33,9 +33,8 @@ pub(super) struct Outside {
 impl Outside {
     pub(super) fn build(list: &List, node: i32) -> Result<Self, AllocError> {
         let masquerades = |entry: &Entry| matches!(entry.target, Target::Masquerade(_));
-        let translates = |entry: &Entry| {
-            entry.policy.action.side() == Side::Source && entry.translates()
-        };
+        let translates =
+            |entry: &Entry| entry.policy.action.side() == Side::Source && entry.translates();
         let (ranges, ifaces) = (ranges(list)?, ifaces(list, masquerades)?);
         let uplinks = self::ifaces(list, translates)?;
         let anywhere = |entry: &Arc<Entry>| {
@@ -140,10 +139,7 @@ fn highest(one: V4, other: V4) -> V4 {
 
 /// What the policies that `wanted` picks name as the way out. One that takes any does not say which
 /// interface is outside.
-fn ifaces(
-    list: &List,
-    wanted: impl Fn(&Entry) -> bool,
-) -> Result<KVVec<Interfaces>, AllocError> {
+fn ifaces(list: &List, wanted: impl Fn(&Entry) -> bool) -> Result<KVVec<Interfaces>, AllocError> {
     let mut ifaces = KVVec::<Interfaces>::new();
     for entry in list {
         let some = entry.policy.matches.out_iface;

@@ -83,12 +83,16 @@ impl<'a> Context<'a> {
     /// go to.
     #[inline]
     pub(crate) fn zone(&self) -> Zone {
-        self.input().or(self.output()).map_or(Zone::DEFAULT, |dev| dev.zone())
+        self.input()
+            .or(self.output())
+            .map_or(Zone::DEFAULT, |dev| dev.zone())
     }
 
     /// The routing domain that the packet goes to, as far as that is known.
     pub(crate) fn zone_out(&self) -> Zone {
-        self.output().or(self.input()).map_or(Zone::DEFAULT, |dev| dev.zone())
+        self.output()
+            .or(self.input())
+            .map_or(Zone::DEFAULT, |dev| dev.zone())
     }
 
     #[inline]

@@ -99,13 +99,21 @@ impl Traits {
     const MARKED: u8 = 32;
 
     fn new(direction: Direction, half: Half, kind: Kind, marked: bool) -> Self {
-        let reply = if direction == Direction::Reply { Self::REPLY } else { 0 };
+        let reply = if direction == Direction::Reply {
+            Self::REPLY
+        } else {
+            0
+        };
         let dst = if half == Half::Dst { Self::DST } else { 0 };
         let kind = match kind {
             Kind::Local => Self::LOCAL,
             Kind::Forwarded(choice) => (choice as u8) << Self::OFFLOAD,
         };
-        let marked = if marked && half == Half::Src { Self::MARKED } else { 0 };
+        let marked = if marked && half == Half::Src {
+            Self::MARKED
+        } else {
+            0
+        };
         Self(reply | dst | kind | marked)
     }
 

@@ -129,6 +129,18 @@ pub(crate) trait Watch<A: Family>: Send + Sync {
     fn block(&self, block: &BlockInfo, given: bool);
 }
 
+/// What a policy says of its flows and bindings.
+pub(crate) struct Terms {
+    /// When they expire.
+    pub(crate) expiry: Expiry,
+    /// Whether packets are forwarded past the stack.
+    pub(crate) offload: Offload,
+    /// How bindings behave.
+    pub(crate) behavior: Behavior,
+    /// The mark that packets from inside get before they are routed.
+    pub(crate) set_mark: Option<SetMark>,
+}
+
 /// To whom flows and bindings are accounted: a policy.
 pub(crate) struct Owner {
     /// The policy's id.
@@ -160,20 +172,17 @@ impl Owner {
     pub(crate) fn new(
         id: u32,
         outside_iface: Interfaces,
-        expiry: Expiry,
-        offload: Offload,
-        behavior: Behavior,
-        set_mark: Option<SetMark>,
+        terms: Terms,
         subscribers: Option<Subscribers>,
         pool: Option<Arc<Usage>>,
     ) -> Self {
         Self {
             id,
             outside_iface,
-            expiry,
-            offload,
-            behavior,
-            set_mark,
+            expiry: terms.expiry,
+            offload: terms.offload,
+            behavior: terms.behavior,
+            set_mark: terms.set_mark,
             subscribers,
             pool,
             flows: AtomicU32::new(0),

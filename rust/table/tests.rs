@@ -385,9 +385,15 @@ mod ports {
                     *seen = true;
                 }
             }
-            let others = map.claim(&wish(range, &Reserved::none()), |_| true).is_some();
+            let others = map
+                .claim(&wish(range, &Reserved::none()), |_| true)
+                .is_some();
             drop(claims);
-            (others, map.claim(&wish(range, &Reserved::none()), |_| true).is_some())
+            (
+                others,
+                map.claim(&wish(range, &Reserved::none()), |_| true)
+                    .is_some(),
+            )
         })?;
         assert!(seen.iter().all(|seen| *seen));
         assert!(!others && freed);
@@ -434,7 +440,12 @@ mod ports {
             let then = map.claim(&wish(range, &none), usable).is_some();
             let more = asked.load(Ordering::Relaxed).wrapping_sub(before);
             // Who wants a certain port looks for himself.
-            (port, then, (before, more), map.claim_one(TCP, 2346).is_some())
+            (
+                port,
+                then,
+                (before, more),
+                map.claim_one(TCP, 2346).is_some(),
+            )
         })?;
         assert_eq!((first, then, exact), (Some(2345), false, true));
         assert!(asked_then.0 <= 3000);

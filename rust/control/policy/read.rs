@@ -14,7 +14,7 @@ use crate::sys::genl::Refusal;
 use crate::sys::msg::{Attr, Attrs};
 use crate::sys::uapi::*;
 use crate::table::subscriber::{Limits, Subscribers};
-use crate::table::{Expiry, Owner};
+use crate::table::{Expiry, Owner, Terms};
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
@@ -44,13 +44,16 @@ pub(super) fn entry(
         _ => None,
     };
     for_flows_only(attrs, &policy)?;
+    let terms = Terms {
+        expiry: expiry(attrs),
+        offload: offload::of_policy(attrs),
+        behavior: behavior(attrs)?,
+        set_mark: set_mark(attrs)?,
+    };
     let owner = Owner::new(
         id,
         policy.matches.out_iface,
-        expiry(attrs),
-        offload::of_policy(attrs),
-        behavior(attrs)?,
-        set_mark(attrs)?,
+        terms,
         Subscribers::new(limits(attrs), policy.matches.src, node)?,
         usage,
     );

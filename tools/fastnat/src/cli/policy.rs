@@ -267,7 +267,8 @@ impl Action {
                 to_addr: to.map(|prefix| prefix.addr),
                 to_prefix: to.map(|prefix| prefix.len),
                 ..behavior.attributes(
-                    from_inside.attributes(flows.attributes(matches.attributes(PolicyAction::Snat))),
+                    from_inside
+                        .attributes(flows.attributes(matches.attributes(PolicyAction::Snat))),
                 )
             },
             Self::Masquerade {
@@ -278,9 +279,10 @@ impl Action {
                 behavior,
             } => Attributes {
                 pool: pool.map(|name| name.0),
-                ..behavior.attributes(from_inside.attributes(
-                    flows.attributes(matches.attributes(PolicyAction::Masquerade)),
-                ))
+                ..behavior.attributes(
+                    from_inside
+                        .attributes(flows.attributes(matches.attributes(PolicyAction::Masquerade))),
+                )
             },
             Self::Dnat {
                 targets,
