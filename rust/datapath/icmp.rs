@@ -43,7 +43,10 @@ pub(super) fn outbound(hook: &Hook<'_>, skb: &mut Skb, error: &IcmpError<V4>) ->
         return translate(hook, skb, error, inner, (src, error.outer_dst));
     }
     // PREROUTING has translated it, or it quotes a packet as the inside knows it.
-    if hook.flow(&error.inner.in_zone(hook.context.zone_out())).is_some() {
+    if hook
+        .flow(&error.inner.in_zone(hook.context.zone_out()))
+        .is_some()
+    {
         return Outcome::Elsewhere;
     }
     // It quotes a packet that a binding let in without a flow.
@@ -58,7 +61,9 @@ pub(super) fn outbound(hook: &Hook<'_>, skb: &mut Skb, error: &IcmpError<V4>) ->
     let tuple = subject::portless(ICMP, error.outer_src, error.outer_dst);
     let subject = subject::of(hook, skb, &tuple);
     match hook.context.input() {
-        Some(_) if outbound::is_refused(hook, &subject) => Outcome::Drop(Counter::DropIcmpNoFlow),
+        Some(_) if outbound::is_refused(hook, skb, &subject) => {
+            Outcome::Drop(Counter::DropIcmpNoFlow)
+        }
         _ => Outcome::Pass(Counter::PassUntouched),
     }
 }

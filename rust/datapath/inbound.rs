@@ -2,7 +2,7 @@
 
 //! PREROUTING: destinations.
 
-use super::{hairpin, held, mark, packet as step, subject, target, Hook, Outcome};
+use super::{hairpin, held, mark, other, packet as step, subject, target, Hook, Outcome};
 use crate::nat::addr::{Addr, V4};
 use crate::nat::iface::Interfaces;
 use crate::nat::packet::{Ip, Packet};
@@ -72,6 +72,9 @@ fn by_policy(
     entry: &Entry,
 ) -> Outcome {
     let tuple = &packet.tuple;
+    if entry.translates() && other::has_connection(skb, tuple) {
+        return Outcome::Pass(Counter::PassOtherNat);
+    }
     let inside = match target::of(hook, tuple, entry) {
         Ok(Some(inside)) => inside,
         Ok(None) => return Outcome::Pass(Counter::PassExempt),
@@ -107,11 +110,13 @@ fn by_policy(
 /// made for packets from outside.
 fn by_binding(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>, rules: &Snapshot) -> Outcome {
     let tuple = &packet.tuple;
-    let found = hook
-        .net
-        .binding(Side::Outside, tuple.proto, tuple.dst(), hook.rcu, |binding| {
-            outside_zone(binding.realm()) == tuple.zone
-        });
+    let found = hook.net.binding(
+        Side::Outside,
+        tuple.proto,
+        tuple.dst(),
+        hook.rcu,
+        |binding| outside_zone(binding.realm()) == tuple.zone,
+    );
     let Some(held) = found.and_then(Held::new) else {
         mark::set_by_binding(hook, skb, tuple, rules);
         return held::unbound(hook, skb, packet, rules);
@@ -119,6 +124,9 @@ fn by_binding(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>, rules: &Snaps
     // The sockets of the host come first, on its own addresses.
     if dev::has_socket(hook.context, tuple, hook.context.input()) {
         return Outcome::Pass(Counter::PassLocal);
+    }
+    if other::has_connection(skb, tuple) {
+        return Outcome::Pass(Counter::PassOtherNat);
     }
     let to = Destination {
         inside: held.inside(),
@@ -285,8 +293,12 @@ fn deadline(hook: &Hook<'_>, flow: &mut NewFlow<'_, V4>) -> Deadline {
 /// A packet that cannot be translated is dropped if a policy says that it should be.
 pub(super) fn untranslatable(hook: &Hook<'_>, skb: &Skb, ip: Ip, reason: Counter) -> Outcome {
     let rules = rules(hook, ip.dst).filter(|rules| rules.has_destination());
-    let entry = rules.and_then(|rules| rules.destination(&subject::of_header(hook, skb, &ip)));
+    let subject = subject::of_header(hook, skb, &ip);
+    let entry = rules.and_then(|rules| rules.destination(&subject));
     match entry.filter(|entry| entry.translates()) {
+        Some(_) if other::has_connection(skb, &subject.tuple) => {
+            Outcome::Pass(Counter::PassOtherNat)
+        }
         Some(entry) => {
             entry.owner.refuse();
             Outcome::Drop(reason)

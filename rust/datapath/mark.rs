@@ -40,9 +40,7 @@ pub(super) fn set_by_binding(hook: &Hook<'_>, skb: &mut Skb, tuple: &Tuple<V4>, 
         binding.owner().set_mark.is_some() && inside_zone(binding.realm()) == tuple.zone
     };
     let (proto, src) = (tuple.proto, tuple.src());
-    let found = hook
-        .net
-        .binding(Side::Inside, proto, src, hook.rcu, marked);
+    let found = hook.net.binding(Side::Inside, proto, src, hook.rcu, marked);
     if let Some(mark) = found.and_then(|binding| binding.owner().set_mark) {
         skb.set_mark(mark.of(skb.mark()));
     }

@@ -67,9 +67,7 @@ pub(super) fn orphan(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>) -> Opt
         return None;
     }
     let orphans = hook.net.orphans.get(hook.rcu)?;
-    orphans
-        .take(&packet.tuple)
-        .then(|| reset(hook, skb))
+    orphans.take(&packet.tuple).then(|| reset(hook, skb))
 }
 
 /// What the packet would be masqueraded with now: `None` if it would not be at all, `Some(None)` if the

@@ -18,6 +18,8 @@ PACKAGES=(
 	nftables iproute2 conntrack iputils-ping iputils-arping ethtool tcpdump traceroute socat netcat-openbsd iperf3 curl
 	python3 python3-yaml python3-jsonschema python3-scapy
 	stun-client stun-server
+	iptables
+	ipvsadm
 )
 
 # What a gateway and its tests can need; the hundreds of hardware drivers are left out.
