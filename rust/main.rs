@@ -42,13 +42,15 @@ struct Fastnat {
     _netlink: sys::genl::Family,
     /// 2. No more calls from address changes.
     _addresses: sys::dev::AddressNotifier,
-    /// 3. No more calls from devices.
+    /// 3. No more calls from changes of neighbours.
+    _neighbours: sys::neighbour::NeighbourNotifier,
+    /// 4. No more calls from devices.
     _devices: sys::ingress::DeviceNotifier,
-    /// 4. Every namespace: hooks off, grace period, work cancelled, tables emptied.
+    /// 5. Every namespace: hooks off, grace period, work cancelled, tables emptied.
     _namespaces: sys::pernet::Namespaces,
-    /// 5. The clock stops counting suspension.
+    /// 6. The clock stops counting suspension.
     _clock: sys::time::Clock,
-    /// 6. Waits for what RCU still has to free, then returns the memory.
+    /// 7. Waits for what RCU still has to free, then returns the memory.
     _caches: table::Caches,
 }
 
@@ -63,11 +65,13 @@ impl kernel::Module for Fastnat {
         let clock = sys::time::Clock::register()?;
         let namespaces = sys::pernet::Namespaces::register()?;
         let addresses = sys::dev::AddressNotifier::register()?;
+        let neighbours = sys::neighbour::NeighbourNotifier::register()?;
         let devices = sys::ingress::DeviceNotifier::register()?;
         let netlink = sys::genl::Family::register()?;
         Ok(Self {
             _netlink: netlink,
             _addresses: addresses,
+            _neighbours: neighbours,
             _devices: devices,
             _namespaces: namespaces,
             _clock: clock,

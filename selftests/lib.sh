@@ -17,6 +17,7 @@ CAPTURES=0
 CAPTURE_FILE=
 FAILURES=
 AGENT=
+BR_NETFILTER=
 # The namespaces by their part in a test, see setup_ns.
 # shellcheck disable=SC2034 # every test uses some of them
 client='' client2='' twin='' stranger='' gw='' gw2='' inner='' outer='' server=''
@@ -280,6 +281,13 @@ load_module() {
 	[[ -d /sys/module/fastnat ]] || modprobe fastnat 2>/dev/null || insmod "$HERE/../fastnat.ko"
 }
 
+# Bridged packets pass the hooks of IP as long as this module is there; on all bridges, so it has to go.
+with_br_netfilter() {
+	[[ ! -d /sys/module/br_netfilter ]] || return 0
+	modprobe br_netfilter 2>/dev/null || return 1
+	BR_NETFILTER=ours
+}
+
 # ---- both ends: sockets in any namespace, see agent.py ----
 
 start_agent() {
@@ -360,6 +368,7 @@ cleanup() {
 	for job in "${JOBS[@]}" $AGENT; do
 		wait "$job" 2>/dev/null
 	done
+	[[ ! $BR_NETFILTER ]] || modprobe -r br_netfilter
 	((${#NAMESPACES[@]} == 0)) || printf 'netns del %s\n' "${NAMESPACES[@]}" | ip -batch -
 	rm -rf "$TMP"
 }

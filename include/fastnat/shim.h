@@ -115,13 +115,14 @@ struct fastnat_route {
 	u8 dscp;
 };
 
+/* Why not, as the number of an error. */
 enum fastnat_fit {
-	FASTNAT_FIT,
-	FASTNAT_UNFIT_KEY,
+	FASTNAT_UNFIT_KEY = 1,
 	FASTNAT_UNFIT_ROUTE,
 	FASTNAT_UNFIT_HEADER,
 	FASTNAT_UNFIT_SIZE,
 	FASTNAT_UNFIT_PACKET,
+	FASTNAT_UNFIT_NEIGHBOUR,
 };
 
 bool fastnat_shim_route_learn(const struct sk_buff *skb, struct net_device *in,
@@ -130,9 +131,10 @@ void fastnat_shim_route_release(struct fastnat_route *route);
 bool fastnat_shim_route_is(const struct fastnat_route *route, const struct sk_buff *skb,
 			   const struct net_device *in);
 bool fastnat_shim_route_is_valid(const struct fastnat_route *route);
-enum fastnat_fit fastnat_shim_route_fit(const struct fastnat_route *route, struct sk_buff *skb,
-					const struct net_device *in);
-void fastnat_shim_route_forward(const struct fastnat_route *route, struct sk_buff *skb);
+struct neighbour *fastnat_shim_route_fit(const struct fastnat_route *route, struct sk_buff *skb,
+					 const struct net_device *in, __be32 daddr);
+void fastnat_shim_route_forward(const struct fastnat_route *route, struct sk_buff *skb,
+				struct neighbour *neigh);
 
 /* ingress.c */
 u64 fastnat_shim_early_swap(u64 hash);
@@ -217,6 +219,23 @@ bool fastnat_shim_local_listener(struct net *net, const struct net_device *dev,
 bool fastnat_shim_local_connection(struct net *net, const struct net_device *dev,
 				   const struct fastnat_sock_tuple *tuple);
 
+/* bridge.c */
+bool fastnat_shim_skb_bridged_in(const struct sk_buff *skb);
+bool fastnat_shim_skb_bridged_out(const struct sk_buff *skb);
+void fastnat_shim_skb_keep_routed(struct sk_buff *skb);
+
+/* conntrack.c */
+enum fastnat_nat {
+	FASTNAT_NAT_SRC = 1,	/* connection tracking translates the source of the first packet */
+	FASTNAT_NAT_DST = 2,	/* its destination */
+	FASTNAT_NAT_REPLY = 4,	/* this one goes the other way */
+	FASTNAT_NAT_IPVS = 8,	/* IPVS has the packet in hand */
+};
+
+u32 fastnat_shim_skb_nat(const struct sk_buff *skb);
+bool fastnat_shim_ct_translates(const struct sk_buff *skb,
+				const struct fastnat_sock_tuple *tuple);
+
 /* pernet.c */
 int fastnat_shim_pernet_register(void);
 void fastnat_shim_pernet_unregister(void);
@@ -224,6 +243,10 @@ void **fastnat_shim_net_slot(const struct net *net);
 void *fastnat_shim_net_state(const struct net *net);
 int fastnat_shim_defrag_enable(struct net *net);
 void fastnat_shim_defrag_disable(struct net *net);
+
+/* neigh.c */
+int fastnat_shim_neigh_notifier_register(void);
+void fastnat_shim_neigh_notifier_unregister(void);
 
 /* work.c */
 void fastnat_shim_work_init(struct delayed_work *work,
@@ -258,5 +281,6 @@ u32 fastnat_rs_sysctl(const void *state, u32 which);
 void fastnat_rs_dev_event(void *state, const struct net_device *dev, bool gone);
 void fastnat_rs_gro(const void *state, struct fastnat_gro *gro);
 void fastnat_rs_uplink_lost(void *state);
+void fastnat_rs_neigh_event(const void *state, u32 ifindex, __be32 addr, bool valid);
 
 #endif /* _FASTNAT_SHIM_H */

@@ -55,7 +55,9 @@ pub(super) fn outbound(hook: &Hook<'_>, skb: &mut Skb, error: &IcmpError<V4>) ->
     let tuple = subject::portless(ICMP, error.outer_src, error.outer_dst);
     let subject = subject::of(hook, skb, &tuple);
     match hook.context.input() {
-        Some(_) if outbound::is_refused(hook, &subject) => Outcome::Drop(Counter::DropIcmpNoFlow),
+        Some(_) if outbound::is_refused(hook, skb, &subject) => {
+            Outcome::Drop(Counter::DropIcmpNoFlow)
+        }
         _ => Outcome::Pass(Counter::PassUntouched),
     }
 }

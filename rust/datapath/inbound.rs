@@ -2,7 +2,7 @@
 
 //! PREROUTING: destinations.
 
-use super::{hairpin, held, local, mark, packet as step, subject, target, Hook, Outcome};
+use super::{hairpin, held, local, mark, other, packet as step, subject, target, Hook, Outcome};
 use crate::nat::addr::{Addr, V4};
 use crate::nat::iface::Interfaces;
 use crate::nat::packet::{Ip, Packet};
@@ -80,6 +80,9 @@ fn by_policy(
     entry: &Entry,
 ) -> Outcome {
     let tuple = &packet.tuple;
+    if entry.translates() && other::has_connection(skb, tuple) {
+        return Outcome::Pass(Counter::PassOtherNat);
+    }
     let inside = match target::of(hook, tuple, entry) {
         Ok(Some(inside)) => inside,
         Ok(None) => return Outcome::Pass(Counter::PassExempt),
@@ -164,6 +167,9 @@ fn let_in(
     held: Held<V4>,
 ) -> Option<Outcome> {
     let tuple = &packet.tuple;
+    if other::has_connection(skb, tuple) {
+        return Some(Outcome::Pass(Counter::PassOtherNat));
+    }
     let to = Destination {
         inside: held.inside(),
         outside_iface: Some(held.owner().outside_iface),
@@ -327,8 +333,12 @@ fn deadline(hook: &Hook<'_>, flow: &mut NewFlow<'_, V4>) -> Deadline {
 /// A packet that cannot be translated is dropped if a policy says that it should be.
 pub(super) fn untranslatable(hook: &Hook<'_>, skb: &Skb, ip: Ip, reason: Counter) -> Outcome {
     let rules = rules(hook, ip.dst).filter(|rules| rules.has_destination());
-    let entry = rules.and_then(|rules| rules.destination(&subject::of_header(hook, skb, &ip)));
+    let subject = subject::of_header(hook, skb, &ip);
+    let entry = rules.and_then(|rules| rules.destination(&subject));
     match entry.filter(|entry| entry.translates()) {
+        Some(_) if other::has_connection(skb, &subject.tuple) => {
+            Outcome::Pass(Counter::PassOtherNat)
+        }
         Some(entry) => {
             entry.owner.refuse();
             Outcome::Drop(reason)

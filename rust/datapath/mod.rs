@@ -10,6 +10,7 @@
 //! 4. POSTROUTING translates sources: by a flow, or by a policy that begins one.
 
 mod binding;
+mod bridge;
 mod early;
 mod hairpin;
 mod held;
@@ -19,8 +20,10 @@ mod local;
 mod lro;
 mod mark;
 mod offload;
+mod other;
 mod outbound;
 mod packet;
+mod redirect;
 mod refused;
 mod subject;
 mod target;
@@ -33,7 +36,7 @@ use crate::nat::rewrite::Half;
 use crate::nat::tuple::{Tuple, Zone};
 use crate::state::stats::Counter;
 use crate::state::Net;
-use crate::sys::hook::{Context, Handler, Verdict};
+use crate::sys::hook::{Context, Fate, Handler, Verdict};
 use crate::sys::rcu::Rcu;
 use crate::sys::skb::Skb;
 use crate::table::flow::{Direction, FlowEntry};
@@ -87,6 +90,7 @@ impl<'a> Hook<'a> {
         }
     }
 
+    #[inline(always)]
     fn finish(&self, skb: &mut Skb, outcome: Outcome) -> Verdict<'a> {
         match outcome {
             Outcome::Translated => self.net.count(Counter::Translated),
@@ -95,15 +99,15 @@ impl<'a> Hook<'a> {
             Outcome::Drop(reason) => {
                 self.net.count(reason);
                 self.net.events.refused(reason, None);
-                return Verdict::Drop;
+                return Verdict::Return(Fate::Drop);
             }
             Outcome::Refuse(reason) => {
                 self.net.count(reason);
                 refused::tell(self, skb, reason);
-                return Verdict::Drop;
+                return Verdict::Return(Fate::Drop);
             }
         }
-        Verdict::Accept
+        Verdict::Return(Fate::Accept)
     }
 }
 
@@ -163,11 +167,11 @@ impl Handler for Net {
             rcu,
         };
         match Plain::parse(skb.linear()) {
-            Some(plain) => {
+            Some(plain) if !skb.has_extensions() => {
                 let outcome = outbound::packet(hook, skb, &hook.place(plain.packet()));
                 hook.finish(skb, outcome)
             }
-            None => postrouting(hook, skb),
+            _ => postrouting(hook, skb),
         }
     }
 }
@@ -181,9 +185,9 @@ fn past<'a>(
     entry: &FlowEntry<V4>,
 ) -> Option<Verdict<'a>> {
     match offload::forward(hook, skb, plain, (entry, entry.route()?)) {
-        Ok(route) => {
+        Ok((route, to)) => {
             hook.net.count(Counter::Offloaded);
-            Some(Verdict::Forward(route))
+            Some(Verdict::Forward(route, to))
         }
         Err(reason) => {
             hook.net.count(reason);
@@ -207,8 +211,7 @@ fn prerouting_plain<'a>(
     let packet = hook.place(plain.packet());
     if !packet.tuple.zone.is_default() {
         // What was found is of the same addresses elsewhere.
-        let outcome = inbound::packet(hook, skb, &packet, hook.flow(&packet.tuple));
-        return hook.finish(skb, outcome);
+        return through(hook, skb, &packet, hook.flow(&packet.tuple));
     }
     let late = match entry {
         Some(_) => None,
@@ -217,14 +220,28 @@ fn prerouting_plain<'a>(
     if let Some(verdict) = late.and_then(|entry| past(hook, skb, plain, entry)) {
         return verdict;
     }
-    let outcome = inbound::packet(hook, skb, &packet, entry.or(late));
+    through(hook, skb, &packet, entry.or(late))
+}
+
+/// Sends a packet through the stack, unless a bridge forwards it.
+#[inline(always)]
+fn through<'a>(
+    hook: &Hook<'a>,
+    skb: &mut Skb,
+    packet: &Packet<V4>,
+    entry: Option<&'a FlowEntry<V4>>,
+) -> Verdict<'a> {
+    if skb.has_extensions() {
+        return bridge::prerouting(hook, skb, |skb| inbound::packet(hook, skb, packet, entry));
+    }
+    let outcome = inbound::packet(hook, skb, packet, entry);
     hook.finish(skb, outcome)
 }
 
 /// Packets that are not plain.
 #[inline(never)]
 fn prerouting<'a>(hook: &Hook<'a>, skb: &mut Skb) -> Verdict<'a> {
-    let outcome = match packet::parse(skb) {
+    let step = |skb: &mut Skb| match packet::parse(skb) {
         Ok((_, Kind::Flow(packet))) => {
             let packet = hook.place(packet);
             let entry = hook.flow(&packet.tuple);
@@ -235,18 +252,29 @@ fn prerouting<'a>(hook: &Hook<'a>, skb: &mut Skb) -> Verdict<'a> {
         Err(Some(ip)) => inbound::untranslatable(hook, skb, ip, Counter::DropMalformed),
         Err(None) => Outcome::Elsewhere,
     };
+    if skb.has_extensions() {
+        return bridge::prerouting(hook, skb, step);
+    }
+    let outcome = step(skb);
     hook.finish(skb, outcome)
 }
 
-/// Packets that are not plain.
+/// Packets that are not plain, or that a bridge may have forwarded.
 #[inline(never)]
 fn postrouting<'a>(hook: &Hook<'a>, skb: &mut Skb) -> Verdict<'a> {
-    let outcome = match packet::parse(skb) {
+    let step = |skb: &mut Skb| match packet::parse(skb) {
         Ok((_, Kind::Flow(packet))) => outbound::packet(hook, skb, &hook.place(packet)),
         Ok((_, Kind::Error(error))) => icmp::outbound(hook, skb, &error),
+        Ok((ip, Kind::Other(_))) if redirect::is_wrong(hook, skb, &ip) => {
+            Outcome::Drop(Counter::DropRedirect)
+        }
         Ok((ip, Kind::Other(kind))) => outbound::untranslatable(hook, skb, ip, kind.into()),
         Err(Some(ip)) => outbound::untranslatable(hook, skb, ip, Counter::DropMalformed),
         Err(None) => Outcome::Drop(Counter::DropMalformed),
     };
+    if skb.has_extensions() {
+        return bridge::postrouting(hook, skb, step);
+    }
+    let outcome = step(skb);
     hook.finish(skb, outcome)
 }

@@ -15,7 +15,7 @@ use crate::nat::rewrite::Half;
 use crate::nat::tuple::{Tuple, ICMP};
 use crate::state::offload::OffloadRules;
 use crate::state::stats::Counter;
-use crate::sys::route::{Route, Unfit};
+use crate::sys::route::{Neighbour, Route, Unfit};
 use crate::sys::skb::Skb;
 use crate::sys::time;
 use crate::table::flow::{Direction, FlowEntry};
@@ -26,7 +26,7 @@ impl From<Unfit> for Counter {
     fn from(unfit: Unfit) -> Self {
         match unfit {
             Unfit::Key => Self::SlowKey,
-            Unfit::Route => Self::SlowRoute,
+            Unfit::Route | Unfit::Neighbour => Self::SlowRoute,
             Unfit::Header => Self::SlowHeader,
             Unfit::Size => Self::SlowSize,
             Unfit::Packet => Self::SlowPacket,
@@ -42,7 +42,7 @@ pub(super) fn forward<'a>(
     skb: &mut Skb,
     plain: Plain,
     (entry, id): (&FlowEntry<V4>, RouteId),
-) -> Result<&'a Route, Counter> {
+) -> Result<(&'a Route, Neighbour<'a>), Counter> {
     let Some(route) = hook.net.routes.get(id, hook.rcu) else {
         entry.forget_route();
         return Err(Counter::SlowRoute);
@@ -51,7 +51,8 @@ pub(super) fn forward<'a>(
     if plain.edge != Edge::None {
         return Err(Counter::SlowHeader);
     }
-    route.fit(skb, hook.context).inspect_err(|unfit| {
+    let fit = route.fit(skb, hook.context, entry.to().dst_addr);
+    let neighbour = fit.inspect_err(|unfit| {
         if *unfit == Unfit::Route {
             entry.forget_route();
         }
@@ -62,7 +63,7 @@ pub(super) fn forward<'a>(
     match plain.rewrite(bytes, new, entry.fix(), csum) {
         true => {
             entry.touch(time::now());
-            Ok(route)
+            Ok((route, neighbour))
         }
         false => Err(Counter::SlowPacket),
     }

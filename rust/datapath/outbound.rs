@@ -4,7 +4,7 @@
 
 use super::binding::{Outside, Request};
 use super::inbound::add_flow;
-use super::{local, offload, packet as step, subject, uplink, Hook, Outcome};
+use super::{local, offload, other, packet as step, subject, uplink, Hook, Outcome};
 use crate::nat::addr::{Addr, Be16, V4};
 use crate::nat::packet::{Ip, Packet};
 use crate::nat::policy::Subject;
@@ -113,6 +113,9 @@ pub(super) fn first(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>) -> Outc
     let Some((rules, entry)) = policy(hook, &subject::of(hook, skb, tuple)) else {
         return Outcome::Pass(Counter::PassUntouched);
     };
+    if entry.translates() && other::has_source(skb) {
+        return Outcome::Pass(Counter::PassOtherNat);
+    }
     match begin(hook, skb, tuple, rules, entry) {
         Ok(Some(flow)) => {
             if hook.net.settings.untracked() && !flow.is_local() {
@@ -178,7 +181,7 @@ fn begin<'a>(
     .binding(outside)?;
     let way = Way {
         uplink,
-        local: hook.context.input().is_none(),
+        local: other::stays_tracked(hook, skb),
     };
     add(hook, tuple, entry, held, way).map(Some)
 }
@@ -187,7 +190,7 @@ fn begin<'a>(
 pub(super) struct Way {
     /// By which interface they have to leave.
     pub(super) uplink: Uplink,
-    /// Are they the host's own?
+    /// Does connection tracking see them in any case?
     pub(super) local: bool,
 }
 
@@ -264,16 +267,24 @@ fn refuse(hook: &Hook<'_>, src: V4, entry: &Entry, reason: Counter) -> Outcome {
 /// A packet that cannot be translated is dropped if a policy says that it should be.
 pub(super) fn untranslatable(hook: &Hook<'_>, skb: &Skb, ip: Ip, reason: Counter) -> Outcome {
     match policy(hook, &subject::of_header(hook, skb, &ip)) {
-        Some((_, entry)) if entry.translates() => refuse(hook, ip.src, entry, reason),
+        Some((_, entry)) if entry.translates() => match other::has_source(skb) {
+            true => Outcome::Pass(Counter::PassOtherNat),
+            false => refuse(hook, ip.src, entry, reason),
+        },
         Some(_) => Outcome::Pass(Counter::PassExempt),
         None => Outcome::Pass(Counter::PassUntouched),
     }
 }
 
+/// Does a source policy say that such a packet is to be translated?
+pub(super) fn will_translate(hook: &Hook<'_>, subject: &Subject<V4>) -> bool {
+    policy(hook, subject).is_some_and(|(_, entry)| entry.translates())
+}
+
 /// Does a source policy say that this should be translated, which it cannot be?
-pub(super) fn is_refused(hook: &Hook<'_>, subject: &Subject<V4>) -> bool {
+pub(super) fn is_refused(hook: &Hook<'_>, skb: &Skb, subject: &Subject<V4>) -> bool {
     match policy(hook, subject) {
-        Some((_, entry)) if entry.translates() => {
+        Some((_, entry)) if entry.translates() && !other::has_source(skb) => {
             entry.owner.refuse();
             true
         }

@@ -20,6 +20,7 @@ pub mod policy;
 pub mod ports;
 pub mod ranges;
 pub mod rate;
+pub mod redirect;
 pub mod reserved;
 pub mod rewrite;
 pub mod sort;

@@ -22,7 +22,7 @@ const QUOTED_LEN: usize = 8;
 
 const UNREACHABLE: u8 = 3;
 const SOURCE_QUENCH: u8 = 4;
-const REDIRECT: u8 = 5;
+pub(super) const REDIRECT: u8 = 5;
 const TIME_EXCEEDED: u8 = 11;
 const PARAMETER_PROBLEM: u8 = 12;
 
@@ -334,7 +334,7 @@ fn icmp(bytes: &[u8], l4: &[u8], ip: &Ip) -> Result<Kind, Malformed> {
 
 /// Reads the packet quoted by an ICMP error (RFC 792; RFC 5508 section 4). Its total length is not
 /// looked at: it may have been cut, and routers are known to quote it in the wrong byte order.
-fn error(bytes: &[u8], outer: &Ip) -> Result<Kind, Malformed> {
+pub(super) fn error(bytes: &[u8], outer: &Ip) -> Result<Kind, Malformed> {
     let inner_offset = outer.header_len.wrapping_add(ICMP_LEN);
     let quoted = bytes.get(inner_offset..).ok_or(Malformed)?;
     let inner = header(quoted).ok_or(Malformed)?;

@@ -52,8 +52,7 @@ bool fastnat_shim_route_learn(const struct sk_buff *skb, struct net_device *in,
 	struct rtable *rt = skb_rtable(skb);
 	struct net *net = dev_net(out);
 
-	if (!rt || !(parm->flags & IPSKB_FORWARDED) || parm->flags & IPSKB_DOREDIRECT ||
-	    parm->opt.optlen || ip_hdr(skb)->ihl != 5)
+	if (!rt || !(parm->flags & IPSKB_FORWARDED) || parm->opt.optlen || ip_hdr(skb)->ihl != 5)
 		return false;
 	if (!fastnat_plain_dev(in) || !fastnat_plain_dev(out) || fastnat_has_xfrm(net) ||
 	    !fastnat_route_is_plain(rt, out))
@@ -116,59 +115,49 @@ static bool fastnat_is_plain(struct sk_buff *skb)
 }
 
 /*
- * For the link-layer header. What a socket of this host has sent by a veth has
- * room for that of Ethernet and no more: too little for PPPoE, tags and tunnels.
+ * In PREROUTING, under RCU: may this packet go by this route, once it is to
+ * @daddr? Changes nothing. Returns the neighbour that it will be for, or why
+ * not as an error pointer. Routing may choose another next hop for one that is
+ * not known to be there (fib_good_nh(), nexthop_is_good_nh()).
  */
-static noinline bool fastnat_make_headroom(struct sk_buff *skb, unsigned int room)
-{
-	return !skb_cow(skb, room);
-}
-
-static bool fastnat_has_headroom(struct sk_buff *skb, unsigned int room)
-{
-	return likely(skb_headroom(skb) >= room) || fastnat_make_headroom(skb, room);
-}
-
-/* In PREROUTING: may this packet go by this route? May move its data, but changes none of it. */
-enum fastnat_fit fastnat_shim_route_fit(const struct fastnat_route *route, struct sk_buff *skb,
-					const struct net_device *in)
+struct neighbour *fastnat_shim_route_fit(const struct fastnat_route *route, struct sk_buff *skb,
+					 const struct net_device *in, __be32 daddr)
 {
 	const struct iphdr *iph = ip_hdr(skb);
+	struct neighbour *neigh;
 
 	if (unlikely(route->in != in || route->mark != skb->mark ||
 		     route->dscp != inet_dscp_to_dsfield(ip4h_dscp(iph))))
-		return FASTNAT_UNFIT_KEY;
+		return ERR_PTR(-FASTNAT_UNFIT_KEY);
 	if (unlikely(!fastnat_shim_route_is_valid(route)))
-		return FASTNAT_UNFIT_ROUTE;
+		return ERR_PTR(-FASTNAT_UNFIT_ROUTE);
 	if (unlikely(iph->ihl != 5 || iph->ttl <= 1))
-		return FASTNAT_UNFIT_HEADER;
+		return ERR_PTR(-FASTNAT_UNFIT_HEADER);
 	if (unlikely(!fastnat_fits_mtu(route, skb)))
-		return FASTNAT_UNFIT_SIZE;
-	if (unlikely(!fastnat_is_plain(skb) ||
-		     !fastnat_has_headroom(skb, LL_RESERVED_SPACE(route->out))))
-		return FASTNAT_UNFIT_PACKET;
-	return FASTNAT_FIT;
+		return ERR_PTR(-FASTNAT_UNFIT_SIZE);
+	if (unlikely(!fastnat_is_plain(skb)))
+		return ERR_PTR(-FASTNAT_UNFIT_PACKET);
+	neigh = __ipv4_neigh_lookup_noref(route->out, route->gateway ?: daddr);
+	if (unlikely(!neigh || !(READ_ONCE(neigh->nud_state) & NUD_VALID)))
+		return ERR_PTR(-FASTNAT_UNFIT_NEIGHBOUR);
+	return neigh;
 }
 
-/* Apart, for what its address is taken of costs every caller that it is inlined into. */
-static noinline void fastnat_forward_new(struct sk_buff *skb, __be32 nexthop)
+/* As ip_finish_output2(). A UDP socket leaves room for the header of its own device only. */
+static noinline void fastnat_forward_short(struct sk_buff *skb, struct neighbour *neigh)
 {
-	struct neighbour *neigh = ip_neigh_gw4(skb->dev, nexthop);
-
-	if (IS_ERR(neigh))
-		kfree_skb_reason(skb, SKB_DROP_REASON_NEIGH_CREATEFAIL);
-	else
+	skb = skb_expand_head(skb, LL_RESERVED_SPACE(skb->dev));
+	if (skb)
 		neigh_output(neigh, skb, false);
 }
 
-/* Sends a packet that fits, and whose header may be written. Takes it over. */
-void fastnat_shim_route_forward(const struct fastnat_route *route, struct sk_buff *skb)
+/* Sends a packet that fits, and whose header may be written, to that neighbour. Takes it over. */
+void fastnat_shim_route_forward(const struct fastnat_route *route, struct sk_buff *skb,
+				struct neighbour *neigh)
 {
 	struct net_device *out = route->out;
 	struct net *net = route->net;
 	struct iphdr *iph = ip_hdr(skb);
-	__be32 nexthop = route->gateway ?: iph->daddr;
-	struct neighbour *neigh;
 
 	IP_INC_STATS(net, IPSTATS_MIB_OUTFORWDATAGRAMS);
 	IP_UPD_PO_STATS(net, IPSTATS_MIB_OUT, skb->len);
@@ -179,9 +168,8 @@ void fastnat_shim_route_forward(const struct fastnat_route *route, struct sk_buf
 	skb_clear_tstamp(skb);
 	skb_dst_set_noref(skb, route->dst);
 	skb->dev = out;
-	neigh = __ipv4_neigh_lookup_noref(out, nexthop);
-	if (likely(neigh))
+	if (likely(skb_headroom(skb) >= LL_RESERVED_SPACE(out) || !out->header_ops))
 		neigh_output(neigh, skb, false);
 	else
-		fastnat_forward_new(skb, nexthop);
+		fastnat_forward_short(skb, neigh);
 }

@@ -14,6 +14,7 @@ pub(crate) mod held;
 mod keeper;
 mod lookup;
 pub(crate) mod lro;
+mod neighbours;
 mod net;
 pub(crate) mod offload;
 mod orphans;

@@ -45,7 +45,7 @@ counters! {
     RemoteHits = FASTNAT_A_STATS_REMOTE_HITS,
     /// A flow between two inside hosts was made.
     Hairpins = FASTNAT_A_STATS_HAIRPINS,
-    /// Not offloaded: the cached route is unknown or no longer valid.
+    /// Not offloaded: the cached route is unknown or no longer valid, or nobody is known to be there.
     SlowRoute = FASTNAT_A_STATS_SLOW_ROUTE,
     /// Not offloaded: input interface, mark or TOS are not those learned.
     SlowKey = FASTNAT_A_STATS_SLOW_KEY,
@@ -53,8 +53,7 @@ counters! {
     SlowHeader = FASTNAT_A_STATS_SLOW_HEADER,
     /// Not offloaded: longer than the MTU, or reassembled.
     SlowSize = FASTNAT_A_STATS_SLOW_SIZE,
-    /// Not offloaded: the packet has a socket, a route or an extension, is not for this host alone,
-    /// or there is no memory for its headers.
+    /// Not offloaded: the packet has a socket, a route or an extension, or is not for this host alone.
     SlowPacket = FASTNAT_A_STATS_SLOW_PACKET,
     /// Nothing concerned the packet.
     PassUntouched = FASTNAT_A_STATS_PASS_UNTOUCHED,
@@ -108,6 +107,12 @@ counters! {
     SynAnswered = FASTNAT_A_STATS_SYN_ANSWERED,
     /// A TCP segment of a flow whose masquerade has lost its interface or its address.
     DropRerouted = FASTNAT_A_STATS_DROP_REROUTED,
+    /// Connection tracking or IPVS translates the connection.
+    PassOtherNat = FASTNAT_A_STATS_PASS_OTHER_NAT,
+    /// The packet is bridged, not routed.
+    PassBridged = FASTNAT_A_STATS_PASS_BRIDGED,
+    /// A redirect of the host about a packet that is translated.
+    DropRedirect = FASTNAT_A_STATS_DROP_REDIRECT,
 }
 
 /// The counters of a namespace.

@@ -216,6 +216,17 @@ pub(crate) fn has_connection(
     lookup(context, tuple, input, ffi::fastnat_shim_local_connection)
 }
 
+/// The tuple as the shims take it.
+pub(super) fn sock_tuple(tuple: &Tuple<V4>) -> ffi::fastnat_sock_tuple {
+    ffi::fastnat_sock_tuple {
+        saddr: wire(tuple.src_addr),
+        daddr: wire(tuple.dst_addr),
+        sport: u16::from_ne_bytes(tuple.src_port.to_bytes()),
+        dport: u16::from_ne_bytes(tuple.dst_port.to_bytes()),
+        proto: tuple.proto,
+    }
+}
+
 type Lookup = unsafe extern "C" fn(
     net: *mut bindings::net,
     dev: *const bindings::net_device,
@@ -232,16 +243,6 @@ fn lookup(
     let dev = input.map_or(core::ptr::null(), |input| input.0.as_ptr().cast_const());
     // SAFETY: All pointers are valid while the hook runs, which is under RCU.
     unsafe { lookup(context.net(), dev, &tuple) }
-}
-
-fn sock_tuple(tuple: &Tuple<V4>) -> ffi::fastnat_sock_tuple {
-    ffi::fastnat_sock_tuple {
-        saddr: wire(tuple.src_addr),
-        daddr: wire(tuple.dst_addr),
-        sport: u16::from_ne_bytes(tuple.src_port.to_bytes()),
-        dport: u16::from_ne_bytes(tuple.dst_port.to_bytes()),
-        proto: tuple.proto,
-    }
 }
 
 /// Addresses that go are reported to `state` while this lives.
@@ -263,11 +264,13 @@ impl Drop for AddressNotifier {
     }
 }
 
-fn wire(addr: V4) -> u32 {
+/// As the kernel's `__be32`.
+#[inline]
+pub(super) fn wire(addr: V4) -> u32 {
     u32::from_ne_bytes(addr.to_bytes())
 }
 
 /// From the kernel's `__be32`.
-fn unwire(addr: u32) -> V4 {
+pub(super) fn unwire(addr: u32) -> V4 {
     V4(Be32::from_bytes(addr.to_ne_bytes()))
 }

@@ -5,7 +5,7 @@
 use super::dev::Device;
 use super::ffi;
 use super::rcu::{self, Rcu};
-use super::route::Route;
+use super::route::{Neighbour, Route};
 use super::skb::Skb;
 use crate::nat::tuple::Zone;
 use core::ptr;
@@ -28,16 +28,26 @@ const LAST: i32 = i32::MAX - 1;
 /// `NFPROTO_IPV4`
 const IPV4: u8 = 2;
 
-/// What becomes of a packet.
-pub(crate) enum Verdict<'a> {
+/// What netfilter does with a packet.
+#[derive(Copy, Clone, Eq, PartialEq)]
+pub(crate) enum Fate {
     /// It goes on.
     Accept,
     /// The kernel frees it.
     Drop,
-    /// It leaves by this route, past the rest of the stack. [`Route::fit`] has accepted it, and its
-    /// header was made writable since. PREROUTING alone says so.
-    Forward(&'a Route),
 }
+
+/// What becomes of a packet.
+pub(crate) enum Verdict<'a> {
+    /// Netfilter has it back.
+    Return(Fate),
+    /// It leaves by this route for this neighbour, past the rest of the stack. [`Route::fit`] has
+    /// accepted it, and its header was made writable since. PREROUTING alone says so.
+    Forward(&'a Route, Neighbour<'a>),
+}
+
+// It is returned in registers.
+const _: () = assert!(size_of::<Verdict<'_>>() == 16);
 
 /// Where a packet is on its way.
 ///
@@ -284,11 +294,11 @@ unsafe fn enter<H: Handler>(
         )
     };
     match step(handler, &mut packet, &context, rcu) {
-        Verdict::Accept => ffi::NF_ACCEPT,
-        Verdict::Drop => ffi::NF_DROP,
-        Verdict::Forward(route) => {
+        Verdict::Return(Fate::Accept) => ffi::NF_ACCEPT,
+        Verdict::Return(Fate::Drop) => ffi::NF_DROP,
+        Verdict::Forward(route, to) => {
             // SAFETY: The hook owns the packet, and nothing here touches it any more.
-            unsafe { route.forward(skb) };
+            unsafe { route.forward(skb, to) };
             ffi::NF_STOLEN
         }
     }

@@ -2,6 +2,8 @@
 
 //! Everything that faces the kernel's C: `unsafe` in, safe types out.
 
+pub(crate) mod bridge;
+pub(crate) mod conntrack;
 pub(crate) mod counters;
 pub(crate) mod dev;
 pub(crate) mod event;
@@ -14,6 +16,7 @@ pub(crate) mod ingress;
 pub(crate) mod lock;
 pub(crate) mod memory;
 pub(crate) mod msg;
+pub(crate) mod neighbour;
 pub(crate) mod node;
 pub(crate) mod pernet;
 pub(crate) mod rcu;

@@ -2,11 +2,14 @@
 
 //! Routes that forwarded packets took, for others to take past the rest of the stack.
 
+use super::dev::wire;
 use super::ffi;
 use super::hook::Context;
 use super::skb::Skb;
+use crate::nat::addr::V4;
+use core::marker::PhantomData;
 use core::mem::MaybeUninit;
-use core::ptr;
+use core::ptr::{self, NonNull};
 use kernel::bindings;
 
 /// A route. It stays allocated when it is no longer valid, and holds no device.
@@ -33,18 +36,25 @@ pub(crate) enum Unfit {
     Header,
     /// It is longer than the MTU, or was reassembled.
     Size,
-    /// It has a socket, a route, a conntrack entry, an extension, or no room for a header.
+    /// It has a socket, a route, a conntrack entry, or an extension.
     Packet,
+    /// Nobody is known to be at its next hop. Routing may know another one.
+    Neighbour,
 }
+
+/// Who gets a packet next, under RCU.
+#[derive(Copy, Clone)]
+pub(crate) struct Neighbour<'a>(NonNull<bindings::neighbour>, PhantomData<&'a Route>);
 
 impl Unfit {
     #[cold]
-    fn of(fit: ffi::fastnat_fit) -> Self {
-        match fit {
+    fn of(error: isize) -> Self {
+        match error.unsigned_abs() as ffi::fastnat_fit {
             ffi::FASTNAT_UNFIT_KEY => Self::Key,
             ffi::FASTNAT_UNFIT_ROUTE => Self::Route,
             ffi::FASTNAT_UNFIT_HEADER => Self::Header,
             ffi::FASTNAT_UNFIT_SIZE => Self::Size,
+            ffi::FASTNAT_UNFIT_NEIGHBOUR => Self::Neighbour,
             _ => Self::Packet,
         }
     }
@@ -82,13 +92,26 @@ impl Route {
         unsafe { ffi::fastnat_shim_route_is_valid(&self.0) }
     }
 
-    /// May a packet in PREROUTING go by this route? May move its data, but changes none of it.
+    /// Who a packet in PREROUTING is for next, once it is to `dst`, if it may go by this route.
+    /// Changes nothing.
     #[inline]
-    pub(crate) fn fit(&self, skb: &mut Skb, context: &Context<'_>) -> Result<(), Unfit> {
-        // SAFETY: By the type invariant; packet and device are valid while the hook runs.
-        match unsafe { ffi::fastnat_shim_route_fit(&self.0, skb.as_ptr(), context.input_ptr()) } {
-            ffi::FASTNAT_FIT => Ok(()),
-            other => Err(Unfit::of(other)),
+    pub(crate) fn fit<'a>(
+        &'a self,
+        skb: &Skb,
+        context: &Context<'a>,
+        dst: V4,
+    ) -> Result<Neighbour<'a>, Unfit> {
+        let (input, dst) = (context.input_ptr(), wire(dst));
+        // SAFETY: By the type invariant; packet and device are valid while the hook runs, which is
+        // under RCU.
+        let neigh = unsafe { ffi::fastnat_shim_route_fit(&self.0, skb.as_ptr(), input, dst) };
+        match neigh as isize {
+            error @ -4095..=0 => Err(Unfit::of(error)),
+            _ => {
+                // SAFETY: It is neither null nor an error.
+                let neigh = unsafe { NonNull::new_unchecked(neigh) };
+                Ok(Neighbour(neigh, PhantomData))
+            }
         }
     }
 
@@ -96,11 +119,12 @@ impl Route {
     ///
     /// # Safety
     ///
-    /// Under RCU in a hook, which owned `skb` and from here on does not.
+    /// Under RCU in a hook, which owned `skb` and from here on does not. `to` is what
+    /// [`Route::fit`] has returned in it.
     #[inline]
-    pub(super) unsafe fn forward(&self, skb: *mut bindings::sk_buff) {
+    pub(super) unsafe fn forward(&self, skb: *mut bindings::sk_buff, to: Neighbour<'_>) {
         // SAFETY: By the type invariant and the caller's promise.
-        unsafe { ffi::fastnat_shim_route_forward(&self.0, skb) };
+        unsafe { ffi::fastnat_shim_route_forward(&self.0, skb, to.0.as_ptr()) };
     }
 
     /// A number by which to spread routes over slots.

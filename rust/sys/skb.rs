@@ -118,6 +118,13 @@ impl Skb {
         unsafe { ffi::fastnat_shim_skb_icmp_csum_ok(self.ptr, hook, offset as u32) }
     }
 
+    /// Does somebody keep data of his own with the packet? br_netfilter and IPsec do.
+    #[inline]
+    pub(crate) fn has_extensions(&self) -> bool {
+        // SAFETY: By the type invariant.
+        unsafe { (*self.ptr).active_extensions != 0 }
+    }
+
     /// Has somebody found a socket for the packet?
     pub(crate) fn has_socket(&self) -> bool {
         // SAFETY: By the type invariant.

@@ -214,7 +214,7 @@ pub(crate) struct NewFlow<'a, A: Family> {
     pub(crate) binding: Option<Held<A>>,
     /// What is known of the source of the same packets.
     pub(crate) source: Source,
-    /// Does it begin with a packet of the host itself?
+    /// Does connection tracking see its packets, whatever the mode? See [`FlowEntry::is_local`].
     pub(crate) local: bool,
     /// By which interface its packets have to leave, that way, to keep their translation.
     pub(crate) uplink: Uplink,
@@ -307,7 +307,8 @@ impl<A: Family> FlowEntry<A> {
         self.traits.direction()
     }
 
-    /// Does the flow belong to the host itself? Its firewall may want to track it.
+    /// Does connection tracking see its packets in any case? It does if the flow belongs to the host
+    /// itself, whose firewall may want that, or if it translates the other end.
     #[inline]
     pub(crate) fn is_local(&self) -> bool {
         self.traits.is_local()

@@ -4,6 +4,7 @@
 
 use fastnat_nat::nat::packet::{self, Kind};
 use fastnat_nat::nat::plain::Plain;
+use fastnat_nat::nat::redirect;
 
 use crate::input::Input;
 
@@ -23,6 +24,8 @@ pub(crate) fn run(data: &[u8]) {
     let tuple = packet::likely_tuple(bytes, &ip);
     assert_eq!((tuple.src_addr, tuple.dst_addr), (ip.src, ip.dst));
     let end = bytes.len().min(ip.wanted());
+    let redirected = redirect::redirected(bytes, &ip);
+    assert!(redirected.is_none() || bytes[ip.header_len] == 5);
     match packet::classify(bytes, &ip) {
         Ok(Kind::Flow(p)) => {
             assert!(!ip.fragment && p.l4_offset == ip.header_len);

@@ -6,6 +6,7 @@
 
 use fastnat_nat::nat::addr::Be16;
 use fastnat_nat::nat::packet::{self, classify, Edge, Ip, Kind, Malformed, Unsupported, L4};
+use fastnat_nat::nat::redirect::redirected;
 use fastnat_nat::nat::tuple::{Tuple, ICMP, TCP, UDP};
 use proptest::prelude::*;
 
@@ -52,6 +53,24 @@ fn error(kind: u8, quoted: &[u8]) -> Vec<u8> {
     let mut bytes = ip_packet(ICMP, v4(0xc000_0202), v4(0x0a00_0001), 0, &icmp);
     seal(&mut bytes);
     bytes
+}
+
+#[test]
+fn redirects() {
+    let quoted = |bytes: &[u8]| redirected(bytes, &ip(bytes).unwrap());
+    let inner = Tuple::new(UDP, ep(0x0a00_0001, 1000), ep(0xc000_0201, 80));
+    let good = error(5, &packet(UDP));
+    assert_eq!(quoted(&good), Some(inner));
+    // Enough is quoted with eight bytes of its transport header.
+    assert_eq!(quoted(&error(5, &packet(UDP)[..28])), Some(inner));
+    assert_eq!(quoted(&error(5, &packet(UDP)[..27])), None);
+    assert_eq!(quoted(&good[..25]), None);
+    assert_eq!(quoted(&error(5, &packet(47))), None);
+    assert_eq!(quoted(&error(3, &packet(UDP))), None);
+    assert_eq!(quoted(&packet(UDP)), None);
+    let mut fragment = good;
+    fragment[6] = 0x20;
+    assert_eq!(quoted(&fragment), None);
 }
 
 #[test]

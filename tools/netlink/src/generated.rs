@@ -469,7 +469,8 @@ attribute_set! {
         11 remote_hits: Option<u64> = "remote-hits",
         /// Flows created between two inside hosts through an outside endpoint.
         12 hairpins: Option<u64> = "hairpins",
-        /// Not offloaded, the cached route is unknown or no longer valid.
+        /// Not offloaded, the cached route is unknown or no longer valid, or nobody is known to be
+        /// at its next hop.
         13 slow_route: Option<u64> = "slow-route",
         /// Not offloaded, input interface, mark or TOS differ from those learned.
         14 slow_key: Option<u64> = "slow-key",
@@ -477,8 +478,8 @@ attribute_set! {
         15 slow_header: Option<u64> = "slow-header",
         /// Not offloaded, the packet is longer than the MTU, or was reassembled.
         16 slow_size: Option<u64> = "slow-size",
-        /// Not offloaded, the packet has a socket, a route or an extension, came by link-layer
-        /// broadcast, or there was no memory for its headers.
+        /// Not offloaded, the packet has a socket, a route or an extension, or came by link-layer
+        /// broadcast.
         17 slow_packet: Option<u64> = "slow-packet",
         /// Packets that no flow, binding or policy concerned.
         18 pass_untouched: Option<u64> = "pass-untouched",
@@ -542,6 +543,14 @@ attribute_set! {
         /// Dropped, a TCP segment whose masquerade has lost its interface or address; its sender
         /// was sent a reset.
         46 drop_rerouted: Option<u64> = "drop-rerouted",
+        /// Packets left alone because connection tracking or IPVS translates their connection, as
+        /// with Docker's published ports.
+        47 pass_other_nat: Option<u64> = "pass-other-nat",
+        /// Packets left alone because they are bridged, which br_netfilter shows here.
+        48 pass_bridged: Option<u64> = "pass-bridged",
+        /// Dropped, an ICMP redirect of the host itself about a packet that is translated, whose
+        /// sender would bypass the translation.
+        49 drop_redirect: Option<u64> = "drop-redirect",
     }
 }
 

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Other translators: what connection tracking and IPVS do to a packet. */
+
+#include <linux/netfilter.h>
+#include <net/netfilter/nf_conntrack.h>
+
+#include <fastnat/shim.h>
+
+/* What is known by the packet itself, in POSTROUTING. */
+u32 fastnat_shim_skb_nat(const struct sk_buff *skb)
+{
+	u32 nat = 0;
+#if IS_ENABLED(CONFIG_IP_VS)
+	if (skb->ipvs_property)
+		nat |= FASTNAT_NAT_IPVS;
+#endif
+#if IS_ENABLED(CONFIG_NF_CONNTRACK)
+	enum ip_conntrack_info info;
+	const struct nf_conn *ct = nf_ct_get(skb, &info);
+	unsigned long status = ct ? READ_ONCE(ct->status) : 0;
+
+	if (status & IPS_SRC_NAT)
+		nat |= FASTNAT_NAT_SRC;
+	if (status & IPS_DST_NAT)
+		nat |= FASTNAT_NAT_DST;
+	if (ct && CTINFO2DIR(info) == IP_CT_DIR_REPLY)
+		nat |= FASTNAT_NAT_REPLY;
+#endif
+	return nat;
+}
+
+#if IS_ENABLED(CONFIG_NF_CONNTRACK)
+static bool fastnat_is_answer(const struct nf_conntrack_tuple *other,
+			      const struct fastnat_sock_tuple *t)
+{
+	if (other->src.u3.ip != t->daddr || other->dst.u3.ip != t->saddr)
+		return false;
+	switch (t->proto) {
+	case IPPROTO_TCP:
+	case IPPROTO_UDP:
+		return other->src.u.all == t->dport && other->dst.u.all == t->sport;
+	case IPPROTO_ICMP:
+		/* One of the ports is the identifier, the other is 0. */
+		return other->src.u.icmp.id == (t->sport | t->dport);
+	}
+	return true;
+}
+#endif
+
+/*
+ * In PREROUTING, where the packet has no connection yet: is it of one of the
+ * default zone that connection tracking translates?
+ */
+bool fastnat_shim_ct_translates(const struct sk_buff *skb, const struct fastnat_sock_tuple *t)
+{
+#if IS_ENABLED(CONFIG_NF_CONNTRACK)
+	struct nf_conntrack_tuple other;
+
+	/* Without a connection of its own it gets the tuple of the answers. */
+	return !skb_nfct(skb) && nf_ct_get_tuple_skb(&other, skb) && !fastnat_is_answer(&other, t);
+#else
+	return false;
+#endif
+}
