@@ -23,7 +23,7 @@ SETS = {
                "dst-port-min dst-port-max in-iface out-iface mark mark-mask pool to-addr to-port-min "
                "to-port-max flows hits expiry timeout-tcp timeout-udp timeout-icmp tcp-fin offload offload-after filtering "
                "subscriber-bindings subscriber-flows subscriber-rate mapping target balance to-prefix "
-               "in-group out-group refused").split(),
+               "in-group out-group refused set-mark set-mark-mask flush-matching older-flows flushed-flows warning").split(),
     "target": "addr port-min port-max weight".split(),
     "pool": "name range port-min port-max allocation policies bindings".split(),
     "range": "addr-min addr-max".split(),
@@ -32,7 +32,7 @@ SETS = {
     "config": ("max-flows max-bindings timeout-tcp timeout-udp timeout-icmp conntrack buckets timeout-tcp-transitory numa "
                "events offload offload-after offload-exempt-mark offload-exempt-mask offload-exempt-devices early-devices").split(),
     "devices": ["name"],
-    "policies": "policy id".split(),
+    "policies": "policy id flush-matching older-flows flushed-flows warning".split(),
     "lro": "device ifindex mode limit segments aggregates bytes reasons".split(),
 }
 CMD = {name: number for number, name in enumerate(OPS, 1)} | {"policies-add": 22, "lro-set": 23, "lro-del": 24, "lro-get": 25}
@@ -263,6 +263,15 @@ REFUSED = {
         ("exemption that is offloaded", "policy-add", policy(action=u32(NO_SNAT), offload=u32(2)), WANT_MESSAGE),
         ("exemption offloaded after some", "policy-add", policy(action=u32(NO_DNAT), offload_after=u8(2)), WANT_MESSAGE),
         ("unknown offload", "policy-add", policy(**GOOD, offload=u32(3)), WANT_MESSAGE),
+        ("masquerade of GRE", "policy-add", policy(**GOOD, proto=u8(47)), WANT_MESSAGE),
+        ("dnat of SCTP", "policy-add", policy(action=u32(DNAT), to_addr=ip("10.0.0.1"), proto=u8(132)), WANT_MESSAGE),
+        ("masquerade of multicast", "policy-add", policy(**GOOD, dst_addr=ip("224.0.0.0"), dst_prefix=u8(4)), WANT_MESSAGE),
+        ("dnat of broadcast", "policy-add", policy(action=u32(DNAT), to_addr=ip("10.0.0.1"), dst_addr=ip("255.255.255.255")), WANT_MESSAGE),
+        ("snat to loopback", "policy-add", policy(action=u32(SNAT), src_addr=ip("10.0.0.1"), to_addr=ip("127.0.0.1")), WANT_MESSAGE),
+        ("older flows asked for", "policy-add", policy(**GOOD, older_flows=u32(1)), WANT_MESSAGE),
+        ("a flag of 4 bytes", "policy-add", policy(**GOOD, flush_matching=u32(1)), WANT_MESSAGE),
+        ("a flag twice", "policy-add", policy(**GOOD, flush_matching=[b"", b""]), WANT_MESSAGE),
+        ("a warning", "policy-add", policy(**GOOD) + nest("policy", "warning", attr(1, u32(0))), WANT_MESSAGE),
         ("delete nothing", "policy-del", b"", WANT_MESSAGE),
         ("delete the unknown", "policy-del", policy(id=u32(4711)), WANT_MESSAGE),
         ("delete two unknown", "policy-del", policy(id=[u32(4711), u32(4712)]), ANY),
@@ -324,6 +333,9 @@ REFUSED = {
         ("a priority twice", "policies-add", policies(policy(**GOOD), policy(**GOOD, priority=[u32(1), u32(2)])), WANT_MESSAGE),
         ("a read-only attribute", "policies-add", policies(policy(**GOOD), policy(**GOOD, hits=bytes(8))), WANT_MESSAGE),
         ("an unknown attribute", "policies-add", policies(policy(**GOOD), policy(**GOOD) + attr(99, u32(1))), WANT_MESSAGE),
+        ("a flush in a policy", "policies-add", policies(policy(**GOOD, flush_matching=b"")), WANT_MESSAGE),
+        ("a flag of 1 byte", "policies-add", policies(policy(**GOOD)) + make("policies", flush_matching=b"\1"), WANT_MESSAGE),
+        ("a flag twice", "policies-add", policies(policy(**GOOD)) + make("policies", flush_matching=[b"", b""]), WANT_MESSAGE),
         ("an id outside", "policies-add", policies(policy(**GOOD)) + make("policies", id=u32(900)), WANT_MESSAGE),
         ("a policy outside", "policies-add", policy(**GOOD), ANY),
         ("not marked as nests", "policies-add", policies(policy(**GOOD), flag=0), ANY),
@@ -440,6 +452,37 @@ def headers():
         yield "something changed"
 
 
+def warned():
+    """What is done and will surprise: no error, and words, also where the answer has no room for all."""
+    same = policy(action=u32(MASQUERADE), out_iface=name("wan9"))
+    for ids, expected in (((901,), ""), ((902,), "policy 902: is never asked, policy 901 matches all of it before"),
+                          ((903, 904, 905), "policy 903: is never asked, policy 901 matches all of it before (+2 more)"),
+                          (range(910, 930), "policy 910: is never asked, policy 901 matches all of it before (+19 more)")):
+        body = policies(*(same + policy(id=u32(one)) for one in ids))
+        code, message, (answer,) = request("policies-add", body)
+        if code or message != expected:
+            yield f"{len(ids)} policies: errno {code}, '{message}' in place of '{expected}'"
+        kinds = [kind & ~NESTED for kind in attributes(answer[4:])]
+        want = {2: len(ids), 4: 1, 6: min(16, len(ids) if expected else 0)}
+        if {kind: kinds.count(kind) for kind in (2, 4, 6)} != want:
+            yield f"{len(ids)} policies: attributes {kinds[:40]}"
+        for one in ids if len(ids) > 1 else ():
+            request("policy-del", policy(id=u32(one)))
+    for one in (901, 902):
+        request("policy-del", policy(id=u32(one)))
+    code, message, _ = request("config-set", config(conntrack=u32(1), offload=u32(1)))
+    if code or "offload" not in message:
+        yield f"settings: errno {code}, '{message}'"
+    request("config-set", config(conntrack=u32(0), offload=u32(0)))
+
+
+def attributes(data):
+    while len(data) >= 4:
+        length, kind = struct.unpack_from("=HH", data)
+        yield kind
+        data = data[(length + 3) & ~3:]
+
+
 def in_child(prepare):
     """Every operation in a child that gave up its rights; what it may do is printed back."""
     read, write = os.pipe()
@@ -512,7 +555,7 @@ def noise():
 
 
 TESTS = [(what, refused, cases) for what, cases in REFUSED.items()]
-TESTS += [("messages that end in their headers", headers), ("unprivileged users", unprivileged),
+TESTS += [("messages that end in their headers", headers), ("requests that are done and surprise", warned), ("unprivileged users", unprivileged),
           ("the root of a namespace of its own", own_namespace), ("random messages", noise)]
 
 print("KTAP version 1")

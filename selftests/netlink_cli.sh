@@ -152,7 +152,7 @@ policies_are_loaded_from_a_file() {
 	is "the given id" "$(fn --json policy list | jq '.[0].id')" 71
 	is "users of the pool" "$(fn --json pool list | jq '.[] | select(.name == "out").policies')" 1
 	status 0 "$FASTNAT" --json --netns "$gw" policy load - <<<'masquerade'
-	is "as JSON" "$(jq -c 'map_values(length)' "$TMP/out")" '{"id":1}'
+	is "as JSON" "$(jq -c 'map_values(length)' "$TMP/out")" '{"id":1,"older-flows":0}'
 	# shellcheck disable=SC2046 # words
 	cli 0 policy del $(fn --json policy list | jq '.[].id')
 	cli 0 policy load /dev/null

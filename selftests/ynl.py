@@ -50,7 +50,7 @@ def policies():
     chosen = ynl.do("policy-add", {"action": "dnat", "id": 77, "dst-addr": "203.0.113.20", "to-addr": "10.0.0.2"})
     listed = ynl.dump("policy-get", {})
     return (check("order", [policy["id"] for policy in listed], [number, 77])
-            and check("chosen id", chosen, {"id": 77})
+            and check("chosen id", chosen, {"id": 77, "older-flows": 0})
             and check("policy", subset(listed[0], given), given)
             and check("counts", subset(listed[0], {"flows": 0, "hits": 0}), {"flows": 0, "hits": 0}))
 

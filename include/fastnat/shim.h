@@ -97,6 +97,8 @@ bool fastnat_shim_dev_is_onlink(const struct net_device *dev, __be32 addr);
 bool fastnat_shim_dev_masquerades_as(const struct net_device *dev, __be32 addr);
 unsigned int fastnat_shim_addr_devs(struct net *net, __be32 addr, bool up,
 				    struct net_device **devs, unsigned int most);
+bool fastnat_shim_dev_routes_localnet(const struct net_device *dev);
+bool fastnat_shim_net_routes_localnet(struct net *net);
 u32 fastnat_shim_route_generation(struct net *net);
 struct net_device *fastnat_shim_addr_dev(struct net *net, __be32 addr);
 int fastnat_shim_addr_notifier_register(void);

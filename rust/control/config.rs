@@ -2,21 +2,25 @@
 
 //! config-get, config-set.
 
+use super::size::Size;
 use super::{early, offload, once};
 use crate::nat::addr::V4;
-use crate::nat::offload::{Devices, Rules};
+use crate::nat::offload::{Choice, Devices, Rules};
+use crate::state::policy::{Entry, List};
 use crate::state::settings::Settings;
 use crate::state::{defaults, Net};
 use crate::sys::genl::{doit, is_host_admin, Answer, Refusal, Request};
 use crate::sys::msg::Attrs;
 use crate::sys::node;
 use crate::sys::uapi::*;
+use crate::sys::warning::Warnings;
 use crate::table::binding::BindEntry;
 use crate::table::flow::FlowEntry;
 use crate::table::hash::Prepared;
 use crate::table::shard::Shard;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use kernel::prelude::*;
+use kernel::sync::Arc;
 
 doit!(fastnat_nl_config_get_doit, get);
 doit!(fastnat_nl_config_set_doit, set);
@@ -121,7 +125,7 @@ fn set(request: &Request<'_>) -> Answer {
     within_limits(request)?;
     let attrs = &request.attrs;
     let net = request.net.state_or_new()?;
-    let _alone = net.control.lock();
+    let control = net.control.lock();
     let buckets = attrs.get(FASTNAT_A_CONFIG_BUCKETS);
     let arrays = match buckets.map(|attr| attr.u32()) {
         None | Some(0) => Arrays::new(),
@@ -150,7 +154,52 @@ fn set(request: &Request<'_>) -> Answer {
         net.hasten();
     }
     net.wake_keepers();
+    let mut warnings = Warnings::new();
+    warn(&mut warnings, attrs, &net, control.policies());
+    warnings.tell(request);
     Ok(())
+}
+
+/// Of what will surprise about the settings as they are now, if the request is about it.
+fn warn(warnings: &mut Warnings, attrs: &Attrs<'_>, net: &Net, policies: &List) {
+    let asked = |kinds: &[u32]| kinds.iter().any(|kind| attrs.get(*kind).is_some());
+    let number = |number: &AtomicU32| number.load(Ordering::Relaxed);
+    let settings = &net.settings;
+    let [flows, bindings] = [&settings.max_flows, &settings.max_bindings].map(number);
+    let sizes = [
+        FASTNAT_A_CONFIG_MAX_FLOWS,
+        FASTNAT_A_CONFIG_MAX_BINDINGS,
+        FASTNAT_A_CONFIG_BUCKETS,
+    ];
+    if asked(&sizes) {
+        let size = Size::new(flows, bindings, number(&settings.buckets), net.shards.len());
+        let (needed, memory) = (size.total(), node::total_memory());
+        // The rest is for all else.
+        if needed > memory / 4 * 3 {
+            let (needed, memory) = (mebibytes(needed), mebibytes(memory));
+            warnings.add(
+                0,
+                format_args!("full tables would take {needed} MiB, this machine has {memory} MiB"),
+            );
+        }
+    }
+    let rules = net.offload_rules();
+    let modes = [FASTNAT_A_CONFIG_OFFLOAD, FASTNAT_A_CONFIG_CONNTRACK];
+    let is_on = |entry: &Arc<Entry>| entry.owner.offload.choice == Choice::On;
+    if asked(&modes) && rules.tracked && (rules.on || policies.iter().any(is_on)) {
+        warnings.add(
+            0,
+            format_args!("nothing is offloaded while conntrack is tracked"),
+        );
+    }
+    let is_local = settings.local.load(Ordering::Relaxed);
+    if asked(&[FASTNAT_A_CONFIG_NUMA]) && is_local && net.shards.len() == 1 {
+        warnings.add(0, format_args!("numa local does nothing on one node"));
+    }
+}
+
+fn mebibytes(bytes: u64) -> u64 {
+    bytes >> 20
 }
 
 fn store(settings: &Settings, attrs: &Attrs<'_>) {

@@ -44,6 +44,12 @@ fn if_name(attr: Attr<'_>) -> Result<IfName, Refusal> {
     attr.name().ok_or_else(|| refusal.at(Some(attr)))
 }
 
+/// The name of an interface, in a text.
+fn text(name: &IfName) -> &str {
+    let name = CStr::from_bytes_until_nul(name).unwrap_or_default();
+    name.to_str().unwrap_or_default()
+}
+
 impl From<Refused> for Refusal {
     fn from(refused: Refused) -> Self {
         match refused {

@@ -27,34 +27,58 @@ fn get(request: &Request<'_>) -> Answer {
     let bindings = bindings.unwrap_or(settings.max_bindings.load(Ordering::Relaxed));
     let nodes = Nodes::new()?.ids().len();
     let fixed = asked(FASTNAT_A_SIZE_BUCKETS).unwrap_or(settings.buckets.load(Ordering::Relaxed));
-    let buckets = |objects| match fixed {
-        0 => defaults::full(objects, nodes),
-        fixed => defaults::whole(fixed),
-    };
-    let bucket_bytes = Shard::<V4>::BUCKET_BYTES as u64;
-    let all_buckets = buckets(flows).saturating_add(buckets(bindings)) as u64;
-    let tables = all_buckets
-        .saturating_mul(bucket_bytes)
-        .saturating_mul(nodes as u64);
-    let flow_memory = V4::flows().memory(flows.into());
-    let binding_memory = V4::bindings().memory(bindings.into());
-    let other = Net::bytes(nodes);
-    let parts = [tables, flow_memory, binding_memory, other];
+    let size = Size::new(flows, bindings, fixed, nodes);
+    let bucket_bytes = Shard::<V4>::BUCKET_BYTES as u32;
     request.reply(|message| {
         message.u32(FASTNAT_A_SIZE_MAX_FLOWS, flows)?;
         message.u32(FASTNAT_A_SIZE_MAX_BINDINGS, bindings)?;
-        message.u32(FASTNAT_A_SIZE_BUCKETS, buckets(flows) as u32)?;
+        message.u32(FASTNAT_A_SIZE_BUCKETS, buckets(fixed, flows, nodes) as u32)?;
         message.u32(FASTNAT_A_SIZE_NODES, nodes as u32)?;
         message.u32(FASTNAT_A_SIZE_FLOW_BYTES, V4::flows().object_bytes())?;
         message.u32(FASTNAT_A_SIZE_BINDING_BYTES, V4::bindings().object_bytes())?;
-        message.u32(FASTNAT_A_SIZE_BUCKET_BYTES, bucket_bytes as u32)?;
-        message.u64(FASTNAT_A_SIZE_TABLE_MEMORY, tables)?;
-        message.u64(FASTNAT_A_SIZE_FLOW_MEMORY, flow_memory)?;
-        message.u64(FASTNAT_A_SIZE_BINDING_MEMORY, binding_memory)?;
-        message.u64(FASTNAT_A_SIZE_OTHER_MEMORY, other)?;
-        let total = parts
-            .iter()
-            .fold(0u64, |sum, part| sum.saturating_add(*part));
-        message.u64(FASTNAT_A_SIZE_TOTAL_MEMORY, total)
+        message.u32(FASTNAT_A_SIZE_BUCKET_BYTES, bucket_bytes)?;
+        message.u64(FASTNAT_A_SIZE_TABLE_MEMORY, size.tables)?;
+        message.u64(FASTNAT_A_SIZE_FLOW_MEMORY, size.flows)?;
+        message.u64(FASTNAT_A_SIZE_BINDING_MEMORY, size.bindings)?;
+        message.u64(FASTNAT_A_SIZE_OTHER_MEMORY, size.other)?;
+        message.u64(FASTNAT_A_SIZE_TOTAL_MEMORY, size.total())
     })
+}
+
+/// Buckets of each table of a node that is full with so many objects.
+fn buckets(fixed: u32, objects: u32, nodes: usize) -> usize {
+    match fixed {
+        0 => defaults::full(objects, nodes),
+        fixed => defaults::whole(fixed),
+    }
+}
+
+/// Bytes that a namespace takes when all is in use.
+pub(super) struct Size {
+    tables: u64,
+    flows: u64,
+    bindings: u64,
+    other: u64,
+}
+
+impl Size {
+    /// With these limits, and buckets of each table of a node, of which 0 is automatic.
+    pub(super) fn new(flows: u32, bindings: u32, fixed: u32, nodes: usize) -> Self {
+        let buckets = |objects| buckets(fixed, objects, nodes);
+        let all_buckets = buckets(flows).saturating_add(buckets(bindings)) as u64;
+        Self {
+            tables: all_buckets
+                .saturating_mul(Shard::<V4>::BUCKET_BYTES as u64)
+                .saturating_mul(nodes as u64),
+            flows: V4::flows().memory(flows.into()),
+            bindings: V4::bindings().memory(bindings.into()),
+            other: Net::bytes(nodes),
+        }
+    }
+
+    /// All of it.
+    pub(super) fn total(&self) -> u64 {
+        let parts = [self.tables, self.flows, self.bindings, self.other];
+        parts.iter().fold(0, |sum, part| sum.saturating_add(*part))
+    }
 }

@@ -172,6 +172,15 @@ pub struct Prefix<A> {
     len: u8,
 }
 
+impl Prefix<V4> {
+    /// The addresses by which a host speaks to itself, 127.0.0.0/8.
+    // INVARIANT: Eight bits, and none behind them.
+    pub const LOOPBACK: Self = Self {
+        addr: V4(Be32::from_host(0x7f00_0000)),
+        len: 8,
+    };
+}
+
 impl<A: Addr> Prefix<A> {
     /// `None` if `len` exceeds the address, or a bit after the first `len` is set.
     pub fn new(addr: A, len: u8) -> Option<Self> {
@@ -209,6 +218,11 @@ impl<A: Addr> Prefix<A> {
     #[inline]
     pub fn last(&self) -> A {
         self.with_host_of(A::from_u128(u128::MAX))
+    }
+
+    /// Whether all of `other` lies in the network.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.len <= other.len && self.contains(other.addr)
     }
 
     /// Whether `addr` lies in the network.

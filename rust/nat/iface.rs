@@ -168,6 +168,18 @@ impl Interfaces {
         self.look.at(iface) == self.seen
     }
 
+    /// Is each of `other` one of them, as far as the names and groups tell?
+    pub fn covers(&self, other: &Self) -> bool {
+        self.contains(&other.common())
+    }
+
+    /// Can no interface be one of both? Not known of a name and a group.
+    pub fn excludes(&self, other: &Self) -> bool {
+        self.group().is_some() == other.group().is_some()
+            && !self.covers(other)
+            && !other.covers(self)
+    }
+
     /// What [`Interfaces::named`] made them of.
     pub fn text(&self) -> Option<IfName> {
         let mut text = self.seen;

@@ -2,10 +2,10 @@
 
 //! Policies: which packets they match, and what they have done to them.
 
-use super::addr::{Addr, Prefix};
+use super::addr::{Addr, Be16, Prefix};
 use super::iface::{Interface, Interfaces};
 use super::ports::PortRange;
-use super::tuple::{Tuple, TCP, UDP};
+use super::tuple::{Endpoint, Tuple, ICMP, TCP, UDP};
 
 /// What a packet has to look like when the policy is asked: a destination policy before routing,
 /// as the packet came; a source policy after it, with the destination translated.
@@ -57,6 +57,56 @@ impl<A: Addr> Match<A> {
             && self.out_iface.contains(&subject.out_iface)
             && subject.mark & self.mark_mask == self.mark
     }
+
+    /// Whether whatever looks like `other` looks like that, too.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.src.covers(&other.src)
+            && self.dst.covers(&other.dst)
+            && (self.proto == 0 || self.proto == other.proto)
+            && self.sport.covers(&other.sport)
+            && self.dport.covers(&other.dport)
+            && self.in_iface.covers(&other.in_iface)
+            && self.out_iface.covers(&other.out_iface)
+            && self.mark_mask & !other.mark_mask == 0
+            && other.mark & self.mark_mask == self.mark
+    }
+
+    /// The same without what a flow does not tell of its first packet: interfaces and mark.
+    pub fn of_flows(&self) -> Self {
+        Self {
+            in_iface: Interfaces::ANY,
+            out_iface: Interfaces::ANY,
+            mark: 0,
+            mark_mask: 0,
+            ..*self
+        }
+    }
+
+    /// Two packets that look like that, with nothing else in common: a policy that matches all such
+    /// packets matches both.
+    pub fn examples(&self) -> [Subject<A>; 2] {
+        let example = |src, sport: u16, dst, dport: u16| Subject {
+            tuple: Tuple::new(
+                self.proto,
+                Endpoint {
+                    addr: src,
+                    port: Be16::from_host(sport),
+                },
+                Endpoint {
+                    addr: dst,
+                    port: Be16::from_host(dport),
+                },
+            ),
+            in_iface: self.in_iface.common(),
+            out_iface: self.out_iface.common(),
+            mark: self.mark,
+        };
+        let (sport, dport) = (self.sport, self.dport);
+        [
+            example(self.src.addr(), sport.min(), self.dst.addr(), dport.min()),
+            example(self.src.last(), sport.max(), self.dst.last(), dport.max()),
+        ]
+    }
 }
 
 /// Which end of a packet a policy decides about.
@@ -93,6 +143,11 @@ impl Action {
             Action::Snat | Action::Masquerade | Action::NoSnat => Side::Source,
             Action::Dnat | Action::NoDnat | Action::Redirect => Side::Destination,
         }
+    }
+
+    /// Does it translate, rather than exempt?
+    pub const fn translates(self) -> bool {
+        !matches!(self, Action::NoSnat | Action::NoDnat)
     }
 }
 
@@ -198,6 +253,10 @@ pub enum Invalid {
     SourcePort,
     /// Destination ports of a protocol that is neither TCP nor UDP.
     DestinationPort,
+    /// A protocol that cannot be translated: all that the policy could do is drop.
+    Protocol,
+    /// Destinations that are many hosts, whose packets are never translated.
+    Destination,
     /// A destination policy, which decides before the output interface is known.
     OutIface,
     /// Bits in the mark that the mask leaves out.
@@ -223,12 +282,19 @@ impl<A: Addr> Policy<A> {
     pub fn validate(&self) -> Result<(), Invalid> {
         let m = &self.matches;
         let has_ports = matches!(m.proto, TCP | UDP);
+        let translatable = matches!(m.proto, 0 | TCP | UDP | ICMP);
         let early = self.action.side() == Side::Destination;
         let checks = [
             (has_ports || m.sport == PortRange::ALL, Invalid::SourcePort),
             (
                 has_ports || m.dport == PortRange::ALL,
                 Invalid::DestinationPort,
+            ),
+            (translatable || !self.action.translates(), Invalid::Protocol),
+            (
+                // A shorter prefix than that of multicast has others in it.
+                !m.dst.addr().is_multicast() || m.dst.bits() < 4 || !self.action.translates(),
+                Invalid::Destination,
             ),
             (!early || m.out_iface.is_any(), Invalid::OutIface),
             (m.mark & !m.mark_mask == 0, Invalid::Mark),

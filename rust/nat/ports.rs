@@ -54,6 +54,11 @@ impl PortRange {
         self.max
     }
 
+    /// Whether all of `other` is in the range.
+    pub const fn covers(&self, other: &Self) -> bool {
+        self.min <= other.min && other.max <= self.max
+    }
+
     /// Whether `port` is in the range.
     #[inline]
     pub const fn contains(&self, port: u16) -> bool {

@@ -131,7 +131,7 @@ const struct nla_policy fastnat_tuple_nl_policy[FASTNAT_A_TUPLE_DST_PORT + 1] = 
 };
 
 /* FASTNAT_CMD_POLICY_ADD - do */
-static const struct nla_policy fastnat_policy_add_nl_policy[FASTNAT_A_POLICY_SET_MARK_MASK + 1] = {
+static const struct nla_policy fastnat_policy_add_nl_policy[FASTNAT_A_POLICY_FLUSH_MATCHING + 1] = {
 	[FASTNAT_A_POLICY_ID] = NLA_POLICY_MIN(NLA_U32, 1),
 	[FASTNAT_A_POLICY_PRIORITY] = { .type = NLA_U32, },
 	[FASTNAT_A_POLICY_ACTION] = NLA_POLICY_MAX(NLA_U32, 5),
@@ -171,6 +171,7 @@ static const struct nla_policy fastnat_policy_add_nl_policy[FASTNAT_A_POLICY_SET
 	[FASTNAT_A_POLICY_OUT_GROUP] = { .type = NLA_U32, },
 	[FASTNAT_A_POLICY_SET_MARK] = { .type = NLA_U32, },
 	[FASTNAT_A_POLICY_SET_MARK_MASK] = NLA_POLICY_MIN(NLA_U32, 1),
+	[FASTNAT_A_POLICY_FLUSH_MATCHING] = { .type = NLA_FLAG, },
 };
 
 /* FASTNAT_CMD_POLICY_DEL - do */
@@ -257,8 +258,9 @@ static const struct nla_policy fastnat_size_get_nl_policy[FASTNAT_A_SIZE_BUCKETS
 };
 
 /* FASTNAT_CMD_POLICIES_ADD - do */
-static const struct nla_policy fastnat_policies_add_nl_policy[FASTNAT_A_POLICIES_POLICY + 1] = {
+static const struct nla_policy fastnat_policies_add_nl_policy[FASTNAT_A_POLICIES_FLUSH_MATCHING + 1] = {
 	[FASTNAT_A_POLICIES_POLICY] = NLA_POLICY_NESTED(fastnat_new_policy_nl_policy),
+	[FASTNAT_A_POLICIES_FLUSH_MATCHING] = { .type = NLA_FLAG, },
 };
 
 /* FASTNAT_CMD_LRO_SET - do */
@@ -279,7 +281,7 @@ static const struct genl_split_ops fastnat_nl_ops[] = {
 		.cmd		= FASTNAT_CMD_POLICY_ADD,
 		.doit		= fastnat_nl_policy_add_doit,
 		.policy		= fastnat_policy_add_nl_policy,
-		.maxattr	= FASTNAT_A_POLICY_SET_MARK_MASK,
+		.maxattr	= FASTNAT_A_POLICY_FLUSH_MATCHING,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
@@ -384,7 +386,7 @@ static const struct genl_split_ops fastnat_nl_ops[] = {
 		.cmd		= FASTNAT_CMD_POLICIES_ADD,
 		.doit		= fastnat_nl_policies_add_doit,
 		.policy		= fastnat_policies_add_nl_policy,
-		.maxattr	= FASTNAT_A_POLICIES_POLICY,
+		.maxattr	= FASTNAT_A_POLICIES_FLUSH_MATCHING,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

@@ -79,7 +79,7 @@ impl Net {
     }
 
     /// Calls `visit` with every flow and the shard that it is in. Process context.
-    fn each_flow(&self, visit: impl FnMut(&Shard<V4>, &Flow<V4>, Rcu<'_>)) {
+    pub(super) fn each_flow(&self, visit: impl FnMut(&Shard<V4>, &Flow<V4>, Rcu<'_>)) {
         each_flow(&self.shards, visit);
     }
 

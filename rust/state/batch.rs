@@ -65,11 +65,14 @@ impl Batch {
         Ok(self.last_free)
     }
 
-    /// Adds a policy whose id has been claimed.
-    pub(crate) fn push(&mut self, entry: Entry) -> Result<(), AllocError> {
+    /// Adds a policy whose id has been claimed, and returns it.
+    pub(crate) fn push(&mut self, entry: Entry) -> Result<Arc<Entry>, AllocError> {
         self.last = entry.policy.id;
         let entry = Arc::new(entry, GFP_KERNEL)?;
-        insert(&mut self.entries, entry, |entry| entry.policy.rank())
+        insert(&mut self.entries, entry.clone(), |entry| {
+            entry.policy.rank()
+        })?;
+        Ok(entry)
     }
 }
 

@@ -2,12 +2,13 @@
 
 //! Policies, and the snapshot of them in which the packet path looks up.
 
+use super::index::{copy_of, Index};
 use super::outside::Outside;
 use super::pool::Pool;
 use super::reserved::ReservedPorts;
 use super::servers::Servers;
 use crate::nat::addr::{Prefix, V4};
-use crate::nat::classifier::{self, BuildError, Group, Slot, Tag, MAX_GROUPS};
+use crate::nat::classifier::BuildError;
 use crate::nat::hash::Key;
 use crate::nat::iface::{Interface, Interfaces};
 use crate::nat::policy::{Policy, Side, Subject};
@@ -165,9 +166,7 @@ impl From<BuildError> for Unbuilt {
 /// The policies of one side, as the packet path finds them.
 struct Rules {
     entries: NodeArray<Arc<Entry>>,
-    groups: NodeArray<Group>,
-    slots: NodeArray<Slot<V4>>,
-    tags: NodeArray<Tag>,
+    index: Index,
 }
 
 impl Rules {
@@ -175,42 +174,21 @@ impl Rules {
         let of_side = |entry: &&Arc<Entry>| entry.policy.action.side() == side;
         let of_side = || list.iter().filter(of_side);
         let entries = NodeArray::new(of_side().count(), node, of_side().cloned())?;
-        let policies = || entries.iter().map(|entry| &entry.policy);
-        let mut groups = KVec::from_elem(Group::default(), MAX_GROUPS, GFP_KERNEL)?;
-        let sizes = classifier::plan(policies(), &mut groups)?;
-        let groups = NodeArray::new(sizes.groups, node, groups.into_iter())?;
-        let slots = core::iter::repeat(Slot::default());
-        let mut slots = NodeArray::new(sizes.slots, node, slots)?;
-        let tags = core::iter::repeat(Tag::default());
-        let mut tags = NodeArray::new(sizes.slots, node, tags)?;
-        let policies = (0u32..).zip(policies());
-        classifier::build(policies, key, &groups, &mut slots, &mut tags)?;
-        Ok(Self {
-            entries,
-            groups,
-            slots,
-            tags,
-        })
+        let index = Index::build(entries.iter().map(|entry| &entry.policy), key, node)?;
+        Ok(Self { entries, index })
     }
 
     fn copy(&self, node: i32) -> Result<Self, AllocError> {
         Ok(Self {
             entries: copy_of(&self.entries, node)?,
-            groups: copy_of(&self.groups, node)?,
-            slots: copy_of(&self.slots, node)?,
-            tags: copy_of(&self.tags, node)?,
+            index: self.index.copy(node)?,
         })
     }
 
     #[inline]
     fn find(&self, key: &Key, subject: &Subject<V4>) -> Option<&Arc<Entry>> {
-        let index = classifier::find(&self.groups, (&self.slots, &self.tags), key, subject)?;
-        self.entries.get(index as usize)
+        self.entries.get(self.index.find(key, subject)?)
     }
-}
-
-fn copy_of<T: Clone>(values: &[T], node: i32) -> Result<NodeArray<T>, AllocError> {
-    NodeArray::new(values.len(), node, values.iter().cloned())
 }
 
 /// All policies, as the packet path finds them.
@@ -315,6 +293,32 @@ impl Snapshot {
     /// The source policy for a packet.
     pub(crate) fn source(&self, subject: &Subject<V4>) -> Option<&Arc<Entry>> {
         self.source.find(&self.key, subject)
+    }
+
+    /// Policies of one side that match a packet and are asked before `rank`. Of those that look at
+    /// the same bits of a packet and want to see the same there, only the first.
+    pub(super) fn earlier<'a>(
+        &'a self,
+        side: Side,
+        subject: &'a Subject<V4>,
+        rank: u64,
+    ) -> impl Iterator<Item = &'a Policy<V4>> + 'a {
+        let rules = match side {
+            Side::Source => &self.source,
+            Side::Destination => &self.destination,
+        };
+        let places = rules.index.find_all(&self.key, subject, rank);
+        places.filter_map(|place| Some(&rules.entries.get(place)?.policy))
+    }
+
+    /// A policy that is asked before `policy` and matches all that it does, if one is found.
+    pub(crate) fn hides(&self, policy: &Policy<V4>) -> Option<u32> {
+        let side = policy.action.side();
+        policy.matches.examples().iter().find_map(|example| {
+            let mut earlier = self.earlier(side, example, policy.rank());
+            let hides = earlier.find(|other| other.matches.covers(&policy.matches));
+            hides.map(|other| other.id)
+        })
     }
 
     /// Are there destination policies?

@@ -9,13 +9,13 @@ use super::event;
 use super::ffi;
 use super::msg::{Attr, Attrs, Message, U32};
 use super::pernet::NetRef;
+use super::warning;
 use core::mem::ManuallyDrop;
 use core::slice;
 use kernel::bindings;
 use kernel::ffi::{c_int, c_void};
-use kernel::fmt::{self, Write};
+use kernel::fmt;
 use kernel::prelude::*;
-use kernel::str::Formatter;
 
 /// The message header and the generic header in front of the attributes.
 const HEADERS: usize = 20;
@@ -172,15 +172,17 @@ impl Request<'_> {
 
     /// Refuses with words that are put together. What the kernel has no room for is cut off.
     pub(crate) fn refuse(&self, errno: Error, words: fmt::Arguments<'_>) -> Refusal {
+        self.say(words);
+        Refusal::silent(errno)
+    }
+
+    /// Puts words into the acknowledgement. What the kernel has no room for is cut off.
+    pub(super) fn say(&self, words: fmt::Arguments<'_>) {
         // SAFETY: `info` is valid by the invariant, and its extack is null or that of the request.
         if let Some(extack) = unsafe { (*self.info).extack.as_mut() } {
-            extack._msg_buf.fill(0);
-            if let Some((_end, text)) = extack._msg_buf.split_last_mut() {
-                let _ = Formatter::new(text).write_fmt(words);
-            }
+            warning::write(&mut extack._msg_buf, words);
             extack._msg = extack._msg_buf.as_ptr();
         }
-        Refusal::silent(errno)
     }
 
     /// Sends one message back, filled by `fill`.

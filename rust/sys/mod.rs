@@ -6,6 +6,7 @@ pub(crate) mod bridge;
 pub(crate) mod conntrack;
 pub(crate) mod counters;
 pub(crate) mod dev;
+pub(crate) mod devices;
 pub(crate) mod event;
 mod ffi;
 pub(crate) mod genl;
@@ -25,6 +26,7 @@ pub(crate) mod skb;
 pub(crate) mod slab;
 pub(crate) mod sysctl;
 pub(crate) mod time;
+pub(crate) mod warning;
 pub(crate) mod work;
 
 /// The constants of the netlink family, from `include/uapi/linux/fastnat.h`.

@@ -32,7 +32,7 @@ use crate::nat::hash::Words;
 use crate::nat::iface::Interfaces;
 use crate::nat::offload::Offload;
 use crate::nat::plain::Fix;
-use crate::nat::policy::{Behavior, Filtering, SetMark};
+use crate::nat::policy::{Behavior, Filtering, Policy, SetMark};
 use crate::nat::tuple::Endpoint;
 use crate::sys::rcu;
 use crate::sys::slab::Cache;
@@ -145,6 +145,10 @@ pub(crate) struct Terms {
 pub(crate) struct Owner {
     /// The policy's id.
     pub(crate) id: u32,
+    /// The policy's place among the others.
+    pub(crate) rank: u64,
+    /// The input interfaces it asks for.
+    pub(crate) in_iface: Interfaces,
     /// The output interfaces it asks for, where its outside endpoints belong.
     pub(crate) outside_iface: Interfaces,
     /// When what lives by it expires.
@@ -169,16 +173,17 @@ pub(crate) struct Owner {
 
 impl Owner {
     /// Nothing yet.
-    pub(crate) fn new(
-        id: u32,
-        outside_iface: Interfaces,
+    pub(crate) fn new<A>(
+        policy: &Policy<A>,
         terms: Terms,
         subscribers: Option<Subscribers>,
         pool: Option<Arc<Usage>>,
     ) -> Self {
         Self {
-            id,
-            outside_iface,
+            id: policy.id,
+            rank: policy.rank(),
+            in_iface: policy.matches.in_iface,
+            outside_iface: policy.matches.out_iface,
             expiry: terms.expiry,
             offload: terms.offload,
             behavior: terms.behavior,

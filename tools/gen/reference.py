@@ -12,8 +12,8 @@ HEAD = """\
 
 Version {version}. The constants are in `include/uapi/linux/{name}.h`, the specification itself in
 `{path}`. Every refusal carries an extended acknowledgement that says why and points at the
-attribute at fault. Attributes of unknown number are refused in requests; readers should ignore
-them in replies.
+attribute at fault. A request that is done and will surprise carries one with a message, too.
+Attributes of unknown number are refused in requests; readers should ignore them in replies.
 """
 
 TYPES = {"binary": "bytes", "flag": "flag, present or absent"}

@@ -31,7 +31,7 @@ KEYWORDS = {"static", "type", "match", "in"}
 
 
 # Lists that most objects of a set do not have; of others, an empty one says something.
-SELDOM = {"target"}
+SELDOM = {"target", "warning"}
 
 
 def snake(name):

@@ -2,15 +2,20 @@
 
 //! policy-add, policies-add, policy-del, policy-get.
 
+mod hidden;
 mod read;
+mod surprise;
 mod target;
 mod write;
 
 use super::{once, once_in};
 use crate::state::batch::Batch;
+use crate::state::older::Newcomers;
+use crate::state::policy::List;
 use crate::sys::genl::{doit, dumpit, Answer, Dump, Refusal, Request};
 use crate::sys::msg::{Attr, Attrs};
 use crate::sys::uapi::*;
+use crate::sys::warning::Warnings;
 use kernel::prelude::*;
 
 doit!(fastnat_nl_policy_add_doit, add);
@@ -33,7 +38,7 @@ fn add(request: &Request<'_>) -> Answer {
         attrs: request.attrs,
         nest: None,
     };
-    add_all(request, core::iter::once(one), FASTNAT_A_POLICY_ID)
+    add_all(request, core::iter::once(one), &ONE)
 }
 
 fn add_many(request: &Request<'_>) -> Answer {
@@ -50,14 +55,40 @@ fn add_many(request: &Request<'_>) -> Answer {
         attrs: nest.nested(),
         nest: Some(nest),
     });
-    add_all(request, all, FASTNAT_A_POLICIES_ID)
+    add_all(request, all, &MANY)
 }
 
-/// Adds policies, all or none, and answers their ids.
+/// The attributes that are of another set for one policy than for many.
+struct Kinds {
+    id: u32,
+    flush: u32,
+    older: u32,
+    flushed: u32,
+    warning: u32,
+}
+
+const ONE: Kinds = Kinds {
+    id: FASTNAT_A_POLICY_ID,
+    flush: FASTNAT_A_POLICY_FLUSH_MATCHING,
+    older: FASTNAT_A_POLICY_OLDER_FLOWS,
+    flushed: FASTNAT_A_POLICY_FLUSHED_FLOWS,
+    warning: FASTNAT_A_POLICY_WARNING,
+};
+
+const MANY: Kinds = Kinds {
+    id: FASTNAT_A_POLICIES_ID,
+    flush: FASTNAT_A_POLICIES_FLUSH_MATCHING,
+    older: FASTNAT_A_POLICIES_OLDER_FLOWS,
+    flushed: FASTNAT_A_POLICIES_FLUSHED_FLOWS,
+    warning: FASTNAT_A_POLICIES_WARNING,
+};
+
+/// Adds policies, all or none, and answers their ids, what became of older flows, and what will
+/// surprise.
 fn add_all<'a>(
     request: &Request<'_>,
     asked: impl Iterator<Item = Asked<'a>> + Clone,
-    kind: u32,
+    kinds: &Kinds,
 ) -> Answer {
     for one in asked.clone() {
         once_in(&one.attrs, Some(FASTNAT_A_POLICY_TARGET))
@@ -74,20 +105,45 @@ fn add_all<'a>(
         }
     }
     let node = net.nodes.ids().first().copied().unwrap_or(0);
-    let mut ids = KVVec::new();
-    for one in asked {
+    let (mut added, mut warnings) = (List::new(), Warnings::new());
+    for (index, one) in asked.enumerate() {
         let id = match one.attrs.get(FASTNAT_A_POLICY_ID) {
             Some(id) => id.u32(),
             None => batch.claim_free(&control)?,
         };
         let entry = read::entry(&one.attrs, &control, id, node);
-        batch.push(entry.map_err(|refusal| refusal.within(one.nest))?)?;
-        ids.push(id, GFP_KERNEL)?;
+        let entry = batch.push(entry.map_err(|refusal| refusal.within(one.nest))?)?;
+        surprise::warn(&mut warnings, index, &one.attrs, &entry, &net);
+        added.push(entry, GFP_KERNEL)?;
     }
-    let reply = request.prepare_for(ids.len())?;
+    let newcomers = Newcomers::of(&batch, &net)?;
+    let room = added.len().saturating_add(Warnings::ROOM);
+    let reply = request.prepare_for(room)?;
+    hidden::warn_of_older(&mut warnings, control.policies(), &added);
     control.add_policies(&net, batch)?;
+    // What follows may take a while, and changes nothing that the mutex guards.
     drop(control);
-    reply.confirm(|message| ids.iter().try_for_each(|id| message.u32(kind, *id)))
+    hidden::warn_of_new(&mut warnings, &net, &added);
+    let flushes = request.attrs.get(kinds.flush).is_some();
+    let (older, flushed) = match newcomers {
+        None => (0, 0),
+        Some(new) if flushes => (0, net.flush_older(&new)),
+        Some(new) => (net.count_older(&new), 0),
+    };
+    let done = reply.confirm(|message| {
+        let mut ids = added.iter().map(|entry| entry.policy.id);
+        ids.try_for_each(|id| message.u32(kinds.id, id))?;
+        match flushes {
+            true => message.u32(kinds.flushed, flushed)?,
+            false => message.u32(kinds.older, older)?,
+        }
+        let inside = [FASTNAT_A_WARNING_INDEX, FASTNAT_A_WARNING_TEXT];
+        warnings.put(message, kinds.warning, inside)
+    });
+    // The answer has it as a number.
+    surprise::warn_of_flows(&mut warnings, &added, older);
+    warnings.tell(request);
+    done
 }
 
 fn del(request: &Request<'_>) -> Answer {

@@ -51,8 +51,7 @@ pub(super) fn entry(
         set_mark: set_mark(attrs)?,
     };
     let owner = Owner::new(
-        id,
-        policy.matches.out_iface,
+        &policy,
         terms,
         Subscribers::new(limits(attrs), policy.matches.src, node)?,
         usage,
@@ -280,6 +279,14 @@ fn invalid_at(attrs: &Attrs<'_>, invalid: Invalid) -> Refusal {
     let (message, attr) = match invalid {
         Invalid::SourcePort => (ports, FASTNAT_A_POLICY_SRC_PORT_MIN),
         Invalid::DestinationPort => (ports, FASTNAT_A_POLICY_DST_PORT_MIN),
+        Invalid::Protocol => (
+            c"the protocol cannot be translated, only left alone (no-snat, no-dnat)",
+            FASTNAT_A_POLICY_PROTO,
+        ),
+        Invalid::Destination => (
+            c"packets to many hosts are never translated",
+            FASTNAT_A_POLICY_DST_ADDR,
+        ),
         Invalid::OutIface => (
             c"the output interface is not known before routing, where dnat happens",
             match attrs.get(FASTNAT_A_POLICY_OUT_GROUP) {

@@ -78,6 +78,10 @@ fn source(attrs: &Attrs<'_>, control: &Control, policy: &Policy<V4>) -> Result<T
     }
     let to = network(attrs)?;
     as_long_as(attrs, to, policy.matches.src)?;
+    if Prefix::LOOPBACK.covers(&to) || to.covers(&Prefix::LOOPBACK) {
+        let refusal = Refusal::new(EINVAL, c"nobody answers to loopback addresses");
+        return Err(refusal.at(attrs.get(FASTNAT_A_POLICY_TO_ADDR)));
+    }
     let mapping = attrs.get(FASTNAT_A_POLICY_MAPPING);
     if let Some(attr) = mapping.filter(|attr| attr.u32() != FASTNAT_MAPPING_ENDPOINT_INDEPENDENT) {
         let message = c"what keeps its port has one outside endpoint: mapping endpoint-independent";

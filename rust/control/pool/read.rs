@@ -3,7 +3,7 @@
 //! What a request says of a pool.
 
 use super::super::once_in;
-use crate::nat::addr::{Addr, V4};
+use crate::nat::addr::{Addr, Prefix, V4};
 use crate::nat::blocks::{Blocks, Deterministic};
 use crate::nat::ports::PortRange;
 use crate::nat::ranges::{self, AddrRange};
@@ -122,8 +122,13 @@ fn sharing(attrs: &Attrs<'_>, outside: u64, ports: PortRange) -> Result<Sharing,
 fn outside(attrs: &Attrs<'_>) -> Result<KVec<AddrRange<V4>>, Refusal> {
     let kind = FASTNAT_A_POOL_RANGE;
     let ranges = ranges(attrs, kind)?;
+    let loopback = AddrRange::of(&Prefix::LOOPBACK);
     let mut addresses = 0u64;
     for (range, attr) in ranges.iter().zip(attrs.all(kind)) {
+        if loopback.overlaps(range) {
+            let refusal = Refusal::new(EINVAL, c"nobody answers to loopback addresses");
+            return Err(refusal.at(Some(attr)));
+        }
         addresses = addresses.saturating_add(range.len());
         if addresses > MAX_ADDRESSES {
             let refusal = Refusal::new(E2BIG, c"a pool has at most 65536 addresses");

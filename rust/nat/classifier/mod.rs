@@ -245,6 +245,21 @@ pub fn find<A: Addr>(
     best.map(|entry| entry.number.get().wrapping_sub(1))
 }
 
+/// The indices of policies that match, at least the best of each group, up to those whose rank is
+/// `before` or above. Groups, slots, tags and key as for [`find`].
+pub fn find_all<'a, A: Addr>(
+    groups: &'a [Group],
+    (slots, tags): (&'a [Slot<A>], &'a [Tag]),
+    key: &'a Key,
+    subject: &'a Subject<A>,
+    before: u64,
+) -> impl Iterator<Item = u32> + 'a {
+    let groups = groups.iter().take_while(move |group| group.best < before);
+    let found = groups.filter_map(move |group| group.lookup((slots, tags), key, subject));
+    let found = found.filter(move |entry| entry.rank() < before);
+    found.map(|entry| entry.number.get().wrapping_sub(1))
+}
+
 impl Group {
     /// The entry for `subject`. Ends at the first empty slot, or after one round.
     #[inline]

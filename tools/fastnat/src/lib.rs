@@ -18,3 +18,4 @@ pub mod parse;
 pub mod run;
 pub mod show;
 pub mod units;
+pub mod warning;

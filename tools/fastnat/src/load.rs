@@ -11,6 +11,8 @@ use fastnat_netlink::{Attributes, Client, Error};
 
 use crate::cli::policy::Action;
 use crate::failure::Failure;
+use crate::show::Loaded;
+use crate::warning::Warnings;
 
 /// The most policies of a request, and bytes of them: what the kernel takes, and what fits into the
 /// buffer of a socket.
@@ -33,21 +35,42 @@ struct Line {
     policy: Policy,
 }
 
-/// Adds the policies that the lines of `file` say; their ids.
-pub fn run(client: &mut Client, file: &str) -> Result<Vec<u32>, Failure> {
+/// Adds the policies that the lines of `file` say; what came of it.
+pub fn run(
+    client: &mut Client,
+    file: &str,
+    flush_matching: bool,
+    warnings: &mut Warnings,
+) -> Result<Loaded, Failure> {
     let lines = parse(file, &read(file)?)?;
-    let (mut rest, mut ids) = (&lines[..], Vec::new());
+    let (mut rest, mut all) = (&lines[..], Loaded::default());
+    let sum = |a: Option<u32>, b: Option<u32>| match (a, b) {
+        (Some(a), Some(b)) => Some(a.saturating_add(b)),
+        (a, b) => a.or(b),
+    };
     while !rest.is_empty() {
         let (batch, later) = rest.split_at(fitting(rest));
-        let added = ids.len();
-        ids.extend(send(client, batch).map_err(|error| Failure::Partly {
+        let added = all.id.len();
+        let reply = send(client, batch, flush_matching).map_err(|error| Failure::Partly {
             place: format!("{file}:{}", blamed(batch, &error)),
             added,
             error,
-        })?);
+        })?;
+        // The acknowledgement has the first of them.
+        client.take_warnings();
+        warnings.add_all(
+            reply.warning.as_deref().unwrap_or_default(),
+            |index| match batch.get(index) {
+                Some(line) => format!("{file}:{}: ", line.number),
+                None => format!("{file}: "),
+            },
+        );
+        all.id.extend(reply.id);
+        all.older_flows = sum(all.older_flows, reply.older_flows);
+        all.flushed_flows = sum(all.flushed_flows, reply.flushed_flows);
         rest = later;
     }
-    Ok(ids)
+    Ok(all)
 }
 
 fn read(file: &str) -> Result<String, Failure> {
@@ -74,6 +97,10 @@ fn parse(file: &str, text: &str) -> Result<Vec<Line>, Failure> {
             .and_then(|mut matches| Arguments::from_arg_matches_mut(&mut matches))
             .map_err(|error| Failure::Line(format!("{file}:{number}"), first_line(&error)))?;
         let policy = arguments.action.attributes();
+        if policy.flush_matching {
+            let whole = "--flush-matching is for the file as a whole".into();
+            return Err(Failure::Line(format!("{file}:{number}"), whole));
+        }
         lines.push(Line { number, policy });
     }
     Ok(lines)
@@ -101,15 +128,14 @@ fn fitting(lines: &[Line]) -> usize {
     lines.iter().take(MOST).take_while(fits).count().max(1)
 }
 
-fn send(client: &mut Client, lines: &[Line]) -> Result<Vec<u32>, Error> {
+fn send(client: &mut Client, lines: &[Line], flush_matching: bool) -> Result<Policies, Error> {
     let request = Policies {
         policy: lines.iter().map(|line| line.policy.clone()).collect(),
+        flush_matching,
         ..Policies::default()
     };
     let reply: Option<Policies> = client.request(Command::PoliciesAdd, &request)?;
-    reply
-        .map(|reply| reply.id)
-        .ok_or_else(|| Error::Malformed("no reply".into()))
+    reply.ok_or_else(|| Error::Malformed("no reply".into()))
 }
 
 /// The number of the line that was refused; of all of them if it is not known which.
@@ -154,6 +180,7 @@ mod tests {
         assert!(said("\nsideways").contains("file:2: unrecognized subcommand 'sideways'"));
         assert!(said("masquerade --help").contains("file:1: unexpected argument '--help'"));
         assert!(said("masquerade\nmasquerade masquerade").contains("file:2: "));
+        assert!(said("masquerade --flush-matching").contains("file:1: --flush-matching is for"));
     }
 
     #[test]

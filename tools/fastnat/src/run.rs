@@ -18,12 +18,12 @@ use crate::netns;
 use crate::output::{Nothing, Output, Text};
 use crate::parse::{Host, Iface};
 use crate::show;
+use crate::warning::Warnings;
 
 /// A client and where its replies go.
 struct Session {
     client: Client,
     output: Output,
-    context: String,
 }
 
 /// Does what the command line says.
@@ -44,7 +44,6 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
     let session = Session {
         client: Client::open()?,
         output: Output::new(cli.global.json),
-        context: cli.noun.context(),
     };
     session.noun(cli.noun)
 }
@@ -76,13 +75,30 @@ impl Session {
     fn policy(mut self, verb: policy::Policy) -> Result<(), Failure> {
         match verb {
             policy::Policy::Add(action) => {
-                let reply = self.ask(Command::PolicyAdd, &action.attributes())?;
+                let request = action.attributes();
+                let reply: Option<generated::Policy> =
+                    self.client.request(Command::PolicyAdd, &request)?;
+                let mut reply = reply.ok_or_else(|| Error::Malformed("no reply".into()))?;
+                // The acknowledgement has the first of them.
+                self.client.take_warnings();
+                let mut warnings = Warnings::default();
+                let listed = reply.warning.take().unwrap_or_default();
+                warnings.add_all(&listed, |_| String::new());
+                warnings.add_older(reply.older_flows.unwrap_or_default());
+                warnings.print();
                 self.output.print(&show::Added(reply))
             }
-            policy::Policy::Load { file } => {
-                let ids = load::run(&mut self.client, &file)?;
-                self.warn();
-                self.output.print(&show::Loaded { id: ids })
+            policy::Policy::Load {
+                file,
+                flush_matching,
+            } => {
+                let mut warnings = Warnings::default();
+                let loaded = load::run(&mut self.client, &file, flush_matching, &mut warnings);
+                if let Ok(loaded) = &loaded {
+                    warnings.add_older(loaded.older_flows.unwrap_or_default());
+                }
+                warnings.print();
+                self.output.print(&loaded?)
             }
             policy::Policy::Del { ids } => {
                 for id in ids {
@@ -227,8 +243,10 @@ impl Session {
     }
 
     fn warn(&mut self) {
+        let mut warnings = Warnings::default();
         for warning in self.client.take_warnings() {
-            eprintln!("fastnat: {}: {warning}", self.context);
+            warnings.add(warning);
         }
+        warnings.print();
     }
 }

@@ -71,6 +71,35 @@ fn snat_with_every_match() {
 }
 
 #[test]
+fn older_flows_are_ended_on_demand() {
+    assert!(
+        added_policy("fastnat policy add no-snat --dst 10.8.0.0/16 --flush-matching")
+            .flush_matching
+    );
+    assert!(!added_policy("fastnat policy add masquerade --out eth0").flush_matching);
+    match noun("fastnat policy load --flush-matching -") {
+        Noun::Policy(policy::Policy::Load { flush_matching, .. }) => assert!(flush_matching),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn none_stands_alone() {
+    let read = |line: &str| Cli::read(line.split(' ').map(Into::into));
+    for line in [
+        "fastnat config set --offload-exempt-dev none lan0",
+        "fastnat config set --offload-exempt-dev lan0 --offload-exempt-dev none",
+        "fastnat config set --early-dev lan0 none",
+        "fastnat config set --early-dev none none",
+    ] {
+        let error = read(line).expect_err(line);
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains("none stands alone"), "{error}");
+    }
+    assert!(read("fastnat config set --early-dev none --offload-exempt-dev lan0").is_ok());
+}
+
+#[test]
 fn groups_of_interfaces() {
     let policy = |options| added_policy(&format!("fastnat policy add masquerade {options}"));
     let named = policy("--in-group default --out-group 0x20");

@@ -5,10 +5,11 @@
 use fastnat::failure::Failure;
 use fastnat::output::Text;
 use fastnat::show;
+use fastnat::warning::Warnings;
 use fastnat_netlink::generated::{
     Allocation, Balance, Binding, Config, ConntrackMode, Devices, EventLevel, Expiry, Filtering,
     Flow, Mapping, Node, NumaMode, OffloadChoice, OffloadMode, Policy, PolicyAction, Pool, Range,
-    Stats, Target, Tuple,
+    Stats, Target, Tuple, Warning,
 };
 use fastnat_netlink::{Error, Proto, Refusal};
 
@@ -475,6 +476,46 @@ fn a_refused_line_is_named_with_what_was_done_before() {
          No such file or directory; nothing was added"
     );
     assert!(say(2048).ends_with("; 2048 policies were added before"));
+}
+
+#[test]
+fn warnings_are_lines_and_not_too_many() {
+    let about = |index: u32| Warning {
+        index: Some(index),
+        text: Some(format!("policy {index}: is hidden")),
+    };
+    let mut warnings = Warnings::default();
+    assert!(warnings.lines().is_empty());
+    warnings.add_all(&[about(7)], |index| format!("file:{index}: "));
+    assert_eq!(warnings.lines(), ["file:7: policy 7: is hidden"]);
+    warnings.add_older(0);
+    assert_eq!(warnings.lines().len(), 1);
+    warnings.add_older(1);
+    assert!(warnings.lines()[1].starts_with("1 older flow of other policies goes on as before; "));
+    let many: Vec<_> = (0..20).map(about).collect();
+    warnings.add_all(&many, |_| String::new());
+    assert_eq!(warnings.lines().len(), 17);
+    assert_eq!(warnings.lines()[16], "6 more");
+}
+
+#[test]
+fn what_was_flushed_is_said() {
+    let added = Policy {
+        id: Some(3),
+        flushed_flows: Some(1),
+        ..Policy::default()
+    };
+    assert_eq!(text(&show::Added(added)), "policy 3\n1 flow removed\n");
+    let loaded = show::Loaded {
+        id: vec![3, 4],
+        older_flows: Some(5),
+        flushed_flows: None,
+    };
+    assert_eq!(text(&loaded), "2 policies added\n");
+    assert_eq!(
+        serde_json::to_string(&loaded).unwrap(),
+        r#"{"id":[3,4],"older-flows":5}"#
+    );
 }
 
 #[test]

@@ -3,7 +3,9 @@
 //! The classifier finds what a search through all policies finds.
 
 use fastnat_nat::nat::addr::{Addr, Be16, Prefix, V4, masked};
-use fastnat_nat::nat::classifier::{BuildError, Group, MAX_GROUPS, Slot, Tag, build, find, plan};
+use fastnat_nat::nat::classifier::{
+    BuildError, Group, MAX_GROUPS, Slot, Tag, build, find, find_all, plan,
+};
 use fastnat_nat::nat::hash::Key;
 use fastnat_nat::nat::iface::{ANY_IFACE, IfName, Interface, Interfaces};
 use fastnat_nat::nat::policy::{Action, Match, Policy, Subject};
@@ -42,6 +44,12 @@ impl Classifier {
     /// The index of the policy for a packet.
     pub fn find(&self, subject: &Subject<V4>) -> Option<u32> {
         find(&self.groups, (&self.slots, &self.tags), &self.key, subject)
+    }
+
+    /// The indices of policies for a packet that are asked before `rank`.
+    pub fn find_all(&self, subject: &Subject<V4>, rank: u64) -> Vec<u32> {
+        let slots = (&self.slots[..], &self.tags[..]);
+        find_all(&self.groups, slots, &self.key, subject, rank).collect()
     }
 }
 

@@ -170,6 +170,61 @@ fn check(
     Ok(true)
 }
 
+/// One is covered in each field, and in none by what is narrower there.
+#[test]
+fn covered_in_each_field() {
+    let any = Match {
+        src: Prefix::default(),
+        dst: Prefix::default(),
+        proto: 0,
+        sport: PortRange::ALL,
+        dport: PortRange::ALL,
+        in_iface: Interfaces::ANY,
+        out_iface: Interfaces::ANY,
+        mark: 0,
+        mark_mask: 0,
+    };
+    let prefix = Prefix::new(v4(0x0a00_0000), 8).unwrap();
+    let ports = PortRange::new(80, 89).unwrap();
+    let named = |text| Interfaces::named(ifname(text)).unwrap();
+    for narrow in [
+        Match { src: prefix, ..any },
+        Match { dst: prefix, ..any },
+        Match { proto: TCP, ..any },
+        Match {
+            sport: ports,
+            ..any
+        },
+        Match {
+            dport: ports,
+            ..any
+        },
+        Match {
+            in_iface: named("eth0"),
+            ..any
+        },
+        Match {
+            in_iface: Interfaces::of_group(0),
+            ..any
+        },
+        Match {
+            out_iface: named("eth*"),
+            ..any
+        },
+        Match {
+            mark: 0,
+            mark_mask: 1,
+            ..any
+        },
+    ] {
+        assert!(any.covers(&narrow) && !narrow.covers(&any), "{narrow:?}");
+    }
+    assert!(named("eth*").covers(&named("eth0")) && !named("eth0").covers(&named("eth*")));
+    assert!(named("eth0").excludes(&named("eth1")) && named("ppp*").excludes(&named("eth*")));
+    assert!(!named("eth0").excludes(&Interfaces::of_group(1)));
+    assert!(!named("eth0").excludes(&Interfaces::ANY));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(cases(500)))]
 
@@ -181,6 +236,39 @@ proptest! {
     #[test]
     fn ten(policies in policies(true, 10), subjects in subjects(50), key: (u64, u64)) {
         check(&policies, &subjects, Key(key.0, key.1))?;
+    }
+
+    /// All that are found match and come before, and the best is among them.
+    #[test]
+    fn several(policies in policies(true, 10), subjects in subjects(20), before in 0u64..6) {
+        let Ok(classifier) = Classifier::new(&policies, Key(1, 2)) else {
+            return Ok(());
+        };
+        let rank = before << 32;
+        for subject in &subjects {
+            let found = classifier.find_all(subject, rank);
+            for index in &found {
+                let policy = &policies[*index as usize];
+                prop_assert!(policy.matches.matches(subject) && policy.rank() < rank);
+            }
+            let best = linear(&policies, subject).filter(|i| policies[*i as usize].rank() < rank);
+            prop_assert_eq!(found.into_iter().min_by_key(|i| policies[*i as usize].rank()), best);
+        }
+    }
+
+    /// What covers a match matches whatever that does, and finds itself by its examples.
+    #[test]
+    fn covering(a in policy(true), b in policy(true), subjects in subjects(50)) {
+        let (a, b) = (a.matches, b.matches);
+        prop_assert!(a.covers(&a) && a.of_flows().covers(&a));
+        if a.covers(&b) {
+            prop_assert!(b.examples().iter().all(|subject| a.matches(subject)));
+            prop_assert!(subjects.iter().all(|subject| !b.matches(subject) || a.matches(subject)));
+        }
+        if a.in_iface.excludes(&b.in_iface) {
+            let both = |s: &Subject<V4>| a.in_iface.contains(&s.in_iface) && b.in_iface.contains(&s.in_iface);
+            prop_assert!(!subjects.iter().any(both));
+        }
     }
 
     /// Packets that are made to match, at the very ends of the ranges.

@@ -216,6 +216,27 @@ fn validation_names_the_field() {
             Err(Invalid::DestinationPort)
         );
     }
+    let multicast = Prefix::new(v4(0xe000_0000), 4).unwrap();
+    for (matches, invalid) in [
+        (Match { proto: 47, ..m }, Invalid::Protocol),
+        (
+            Match {
+                dst: multicast,
+                ..m
+            },
+            Invalid::Destination,
+        ),
+    ] {
+        assert_eq!(with(matches), Err(invalid));
+        for action in [Action::NoSnat, Action::NoDnat] {
+            let exemption = Policy {
+                matches,
+                action,
+                ..good
+            };
+            assert_eq!(exemption.validate(), Ok(()), "{invalid:?}");
+        }
+    }
     assert_eq!(
         with(Match {
             mark: 2,

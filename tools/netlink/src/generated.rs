@@ -194,6 +194,16 @@ attribute_set! {
 }
 
 attribute_set! {
+    /// What will surprise about a request that was done.
+    Warning = "warning" {
+        /// Which of the policies of the request it is about, from 0.
+        1 index: Option<u32> = "index",
+        /// What is not as it seems.
+        2 text: Option<String> = "text",
+    }
+}
+
+attribute_set! {
     /// The attribute set `policy`.
     Policy = "policy" {
         /// Number of the policy, unique in the namespace; assigned when absent.
@@ -295,6 +305,16 @@ attribute_set! {
         41 set_mark: Option<u32> = "set-mark",
         /// Bits of the mark that set-mark changes; absent means all.
         42 set_mark_mask: Option<u32> = "set-mark-mask",
+        /// End the flows that older-flows would count.
+        43 flush_matching: bool = "flush-matching",
+        /// Flows that go on as before although the policy may concern them: their first packet
+        /// matches it by addresses, protocol and ports, and no policy that is asked earlier
+        /// decides. Interfaces and marks are not looked at.
+        44 older_flows: Option<u32> = "older-flows",
+        /// Flows that flush-matching ended.
+        45 flushed_flows: Option<u32> = "flushed-flows",
+        /// What will surprise about the policy. The first is the extended ack's message, too.
+        46 warning: Option<Vec<Warning>> = "warning",
     }
 }
 
@@ -305,6 +325,16 @@ attribute_set! {
         1 policy: Vec<Policy> = "policy",
         /// Numbers of the policies, in the order of the request.
         2 id: Vec<u32> = "id",
+        /// End the flows that older-flows would count.
+        3 flush_matching: bool = "flush-matching",
+        /// Flows that go on as before although a policy may concern them, as policy-add counts
+        /// them.
+        4 older_flows: Option<u32> = "older-flows",
+        /// Flows that flush-matching ended.
+        5 flushed_flows: Option<u32> = "flushed-flows",
+        /// What will surprise about the policies, at most 16. The extended ack's message is the
+        /// first, and how many more there are.
+        6 warning: Option<Vec<Warning>> = "warning",
     }
 }
 

@@ -146,13 +146,28 @@ impl Set {
     }
 }
 
+const NONE: &str = "none";
+
+impl Set {
+    /// What is wrong with options that are right each by itself.
+    pub fn mistake(&self) -> Option<String> {
+        let lists = [
+            ("--early-dev", &self.early_dev),
+            ("--offload-exempt-dev", &self.offload_exempt_dev),
+        ];
+        let is_mixed = |names: &[Iface]| names.len() > 1 && names.iter().any(|name| name.0 == NONE);
+        let mixed = lists.iter().find(|(_, names)| is_mixed(names));
+        mixed.map(|(option, _)| format!("{option}: none stands alone"))
+    }
+}
+
 /// The interfaces, if some are given or none are to be.
 fn devices(names: &[Iface]) -> Option<Devices> {
     let mut names: Vec<_> = names.iter().map(|name| name.0.clone()).collect();
     if names.is_empty() {
         return None;
     }
-    if names == ["none"] {
+    if names == [NONE] {
         names.clear();
     }
     Some(Devices { name: names })

@@ -17,7 +17,8 @@ pub mod target;
 
 use std::ffi::OsString;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 const MONITOR_EXAMPLES: &str = "\
@@ -60,7 +61,13 @@ pub struct Cli {
 impl Cli {
     /// Reads the command line.
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        Self::try_parse_from(lro::with_dashes(arguments))
+        let cli = Self::try_parse_from(lro::with_dashes(arguments))?;
+        let mistake = match &cli.noun {
+            Noun::Config(config::Config::Set(set)) => set.mistake(),
+            _ => None,
+        };
+        let wrong = |mistake| Self::command().error(ErrorKind::ArgumentConflict, mistake);
+        mistake.map_or(Ok(cli), |mistake| Err(wrong(mistake)))
     }
 }
 

@@ -24,7 +24,8 @@ Examples:
   fastnat policy add dnat --to 10.0.0.80:9000-9099 --proto udp --dport 5000-5099 --in eth0
   fastnat policy add dnat --to 10.0.0.80@2 --to 10.0.0.81 --proto tcp --dport 443 --in eth0
   fastnat policy add dnat --to 10.0.0.0/24 --dst 203.0.113.0/24
-  fastnat policy add snat --to 203.0.113.0/24 --src 10.0.0.0/24";
+  fastnat policy add snat --to 203.0.113.0/24 --src 10.0.0.0/24
+  fastnat policy add no-snat --dst 10.8.0.0/16 --priority 100 --flush-matching";
 
 const LOAD_EXAMPLES: &str = "\
 Examples:
@@ -47,6 +48,9 @@ pub enum Policy {
     Load {
         /// The file; - is the standard input
         file: String,
+        /// End the living flows that the policies would have decided about
+        #[arg(long)]
+        flush_matching: bool,
     },
     /// Delete policies and the flows that live by them
     #[command(after_help = "Example:\n  fastnat policy del 3 4")]
@@ -249,6 +253,10 @@ pub struct Matches {
     #[arg(long, value_name = "N", help_heading = "Policy options",
         value_parser = clap::value_parser!(u32).range(1..))]
     pub id: Option<u32>,
+    /// End the living flows that the policy would have decided about, by addresses, protocol and
+    /// ports of their first packet
+    #[arg(long, help_heading = "Policy options")]
+    pub flush_matching: bool,
 }
 
 impl Action {
@@ -334,6 +342,7 @@ impl Matches {
             out_group: self.out_group.map(|group| group.0),
             mark: self.mark.map(|mark| mark.value),
             mark_mask: self.mark.and_then(|mark| mark.mask),
+            flush_matching: self.flush_matching,
             ..Attributes::default()
         }
     }

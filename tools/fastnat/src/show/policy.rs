@@ -19,15 +19,23 @@ pub struct Added(pub Policy);
 
 impl Text for Added {
     fn text(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "policy {}", or_empty(self.0.id))
+        writeln!(out, "policy {}", or_empty(self.0.id))?;
+        flushed(out, self.0.flushed_flows)
     }
 }
 
-/// The ids that `policy load` gave, in the order of the lines.
-#[derive(Serialize)]
+/// What `policy load` has done.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Loaded {
-    /// The ids.
+    /// The ids, in the order of the lines.
     pub id: Vec<u32>,
+    /// Flows that go on as before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub older_flows: Option<u32>,
+    /// Flows that were ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flushed_flows: Option<u32>,
 }
 
 impl Text for Loaded {
@@ -35,7 +43,17 @@ impl Text for Loaded {
         match self.id.len() {
             1 => writeln!(out, "1 policy added"),
             count => writeln!(out, "{count} policies added"),
-        }
+        }?;
+        flushed(out, self.flushed_flows)
+    }
+}
+
+/// How many flows were ended, if that was asked for.
+fn flushed(out: &mut dyn Write, flows: Option<u32>) -> io::Result<()> {
+    match flows {
+        None => Ok(()),
+        Some(1) => writeln!(out, "1 flow removed"),
+        Some(count) => writeln!(out, "{count} flows removed"),
     }
 }
 
