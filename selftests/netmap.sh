@@ -216,7 +216,7 @@ what_makes_no_sense_is_refused() {
 	refusal "$long" snat --src 10.0.0.0/24 --to "$OUT.0/28"
 	refusal "$long" snat --to "$OUT.1"
 	refusal 'has one outside endpoint.*attribute mapping' snat --src 10.0.0.0/24 --to "$OUT.0/24" --mapping address-and-port-dependent
-	refusal 'not addresses of hosts' dnat --dst 232.0.0.0/8 --to 224.0.0.0/8
+	refusal 'not addresses of hosts' dnat --dst 12.0.0.0/8 --to 224.0.0.0/8
 	refusal 'not addresses of hosts' snat --src 10.0.0.0/8 --to 0.0.0.0/8
 	refusal 'a prefix stands alone' dnat --dst "$OUT.0/24" --to 10.0.0.0/24 --to 10.0.0.1
 	refusal 'cannot be used with' snat --src 10.0.0.0/24 --to "$OUT.0/24" --pool p

@@ -93,7 +93,8 @@ u32 fastnat_shim_dev_vrf(const struct net_device *dev);
 struct net_device *fastnat_shim_dev_next(struct net *net, struct net_device *dev);
 bool fastnat_shim_dev_is_internal(const struct net_device *dev);
 bool fastnat_shim_dev_has_addr(const struct net_device *dev, __be32 addr);
-bool fastnat_shim_dev_is_onlink(const struct net_device *dev, __be32 addr);
+struct net_device *fastnat_shim_dev_towards(struct net *net, const struct sk_buff *skb,
+					    const struct net_device *in, __be32 daddr);
 bool fastnat_shim_dev_masquerades_as(const struct net_device *dev, __be32 addr);
 unsigned int fastnat_shim_addr_devs(struct net *net, __be32 addr, bool up,
 				    struct net_device **devs, unsigned int most);

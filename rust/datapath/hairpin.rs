@@ -46,7 +46,7 @@ pub(super) fn begin<'a>(
     let Some(entry) = policy(hook, rules, &mut subject, &outside) else {
         return Ok(None);
     };
-    if !is_from_inside(hook, rules, entry, &subject, to) {
+    if !is_from_inside(hook, skb, rules, entry, &subject, to) {
         return Ok(None);
     }
     let addr = packet.tuple.dst_addr;
@@ -107,25 +107,27 @@ fn policy<'a>(
     entries.min_by_key(|entry| entry.policy.rank())
 }
 
-/// Does the policy say that the packet comes from inside? Not if it comes in by an interface of the outside, but for
-/// gateways with one interface, where its source has to be one that the policy names, and the server be
-/// a neighbour of the sender.
+/// Does the policy say that the packet comes from inside, and does it turn round there? What comes in by an
+/// interface of the outside does not, but for gateways with one interface, where the policy has to name the source.
+/// What is led outside gets its source translated as it leaves.
 fn is_from_inside(
     hook: &Hook<'_>,
+    skb: &Skb,
     rules: &Snapshot,
     entry: &Entry,
     subject: &Subject<V4>,
     to: &Destination,
 ) -> bool {
     let matches = &entry.policy.matches;
-    let named = matches.src.bits() != 0;
-    match rules.is_uplink(&subject.in_iface) {
-        false => named || !matches.out_iface.is_any(),
-        true => {
-            let input = hook.context.input();
-            named && input.is_some_and(|dev| dev.is_neighbour(to.inside.addr))
-        }
+    let (named, beyond) = (matches.src.bits() != 0, rules.is_uplink(&subject.in_iface));
+    if !named && (beyond || matches.out_iface.is_any()) {
+        return false;
     }
+    let output = dev::towards(hook.context, skb, to.inside.addr, hook.rcu);
+    output.is_some_and(|output| match beyond {
+        true => output.interface() == subject.in_iface,
+        false => !rules.is_uplink(&output.interface()),
+    })
 }
 
 /// Which of the interfaces of an outside endpoint a packet to it would leave by: the one that has

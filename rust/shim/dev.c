@@ -3,6 +3,8 @@
 
 #include <linux/inetdevice.h>
 #include <net/addrconf.h>
+#include <net/ip.h>
+#include <net/ip_fib.h>
 #include <net/l3mdev.h>
 #include <net/route.h>
 
@@ -75,18 +77,23 @@ bool fastnat_shim_dev_has_addr(const struct net_device *dev, __be32 addr)
 	return fastnat_ifa(dev, addr);
 }
 
-/* Under RCU: is it an address of one of the device's networks? */
-bool fastnat_shim_dev_is_onlink(const struct net_device *dev, __be32 addr)
+/* Under RCU: the device by which a packet that came in by @in would leave, were it to @daddr. */
+struct net_device *fastnat_shim_dev_towards(struct net *net, const struct sk_buff *skb,
+					    const struct net_device *in, __be32 daddr)
 {
-	const struct in_device *in_dev = __in_dev_get_rcu(dev);
-	const struct in_ifaddr *ifa;
+	struct flowi4 fl4 = {
+		.flowi4_iif = in->ifindex,
+		.flowi4_mark = skb->mark,
+		.flowi4_dscp = ip4h_dscp(ip_hdr(skb)),
+		.flowi4_scope = RT_SCOPE_UNIVERSE,
+		.saddr = ip_hdr(skb)->saddr,
+		.daddr = daddr,
+	};
+	struct fib_result res;
 
-	if (!in_dev)
-		return false;
-	in_dev_for_each_ifa_rcu(ifa, in_dev)
-		if (inet_ifa_match(addr, ifa))
-			return true;
-	return false;
+	if (fib_lookup(net, &fl4, &res, 0) || res.type != RTN_UNICAST)
+		return NULL;
+	return FIB_RES_DEV(res);
 }
 
 /*

@@ -76,12 +76,6 @@ impl<'a> Device<'a> {
         unsafe { ffi::fastnat_shim_dev_has_addr(self.0.as_ptr(), wire(addr)) }
     }
 
-    /// Is `addr` on the link of this interface, as far as its own addresses tell?
-    pub(crate) fn is_neighbour(&self, addr: V4) -> bool {
-        // SAFETY: Valid for 'a, under RCU.
-        unsafe { ffi::fastnat_shim_dev_is_onlink(self.0.as_ptr(), wire(addr)) }
-    }
-
     /// Is `addr` one that masqueraded packets may have that leave by this interface? Secondary
     /// addresses are not.
     pub(crate) fn masquerades_as(&self, addr: V4) -> bool {
@@ -157,6 +151,27 @@ pub(crate) fn all<'a>(net: &'a NetRef, _rcu: Rcu<'a>) -> impl Iterator<Item = De
         unsafe { Device::from_ptr(ffi::fastnat_shim_dev_next(net.as_ptr(), dev)) }
     };
     core::iter::successors(next(None), move |dev| next(Some(*dev)))
+}
+
+/// The interface by which the packet of a hook, which came in by another or the same, would leave if it were to
+/// `addr`; `None` if it would not.
+pub(crate) fn towards<'a>(
+    context: &Context<'_>,
+    skb: &Skb,
+    addr: V4,
+    _rcu: Rcu<'a>,
+) -> Option<Device<'a>> {
+    let input = context.input()?.as_ptr();
+    // SAFETY: Namespace, packet and input are valid while the hook runs, the device under RCU.
+    unsafe {
+        let net = context.net();
+        Device::from_ptr(ffi::fastnat_shim_dev_towards(
+            net,
+            skb.as_ptr(),
+            input,
+            wire(addr),
+        ))
+    }
 }
 
 /// The interface of this namespace with this name.
