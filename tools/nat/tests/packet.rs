@@ -65,7 +65,9 @@ fn redirects() {
     assert_eq!(quoted(&error(5, &packet(UDP)[..28])), Some(inner));
     assert_eq!(quoted(&error(5, &packet(UDP)[..27])), None);
     assert_eq!(quoted(&good[..25]), None);
-    assert_eq!(quoted(&error(5, &packet(47))), None);
+    let mut gre = packet(UDP);
+    gre[9] = 47;
+    assert_eq!(quoted(&error(5, &gre)), None);
     assert_eq!(quoted(&error(3, &packet(UDP))), None);
     assert_eq!(quoted(&packet(UDP)), None);
     let mut fragment = good;
