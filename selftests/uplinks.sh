@@ -21,6 +21,7 @@ TESTS=(
 	a_rule_changes
 	a_link_goes_down
 	a_link_goes_down_and_comes_back
+	resets_where_the_policy_names_no_interface
 	to_an_interface_that_is_not_masqueraded
 	the_gateway_s_own_connections
 	pools_are_not_concerned
@@ -141,6 +142,27 @@ a_link_goes_down_and_comes_back() {
 	by_wan0
 	like "UDP" "$(say u 192.0.9.9:53)" "$W0"
 	like "TCP" "$(say t)" "$W0"
+}
+
+# Then the policy matches what leaves by lan0, too: the reset keeps its source all the same, and that of a firewall.
+resets_where_the_policy_names_no_interface() {
+	unconfigure
+	configure policy add masquerade
+	talk
+	by_wan1
+	is "the connection" "$(say t)" reset
+	at "$gw" nft -f - <<-END
+		table ip refuse {
+			chain forward {
+				type filter hook forward priority 0
+				tcp dport 81 reject with tcp reset
+			}
+		}
+	END
+	is "a connection that the firewall refuses" "$(ask tcp "$client" - 192.0.9.9:81)" refused
+	at "$gw" nft delete table ip refuse
+	unconfigure
+	configure policy add masquerade --out 'wan*'
 }
 
 # There the server has to see the client itself, which is another one to it.

@@ -35,6 +35,9 @@ pub(super) fn packet(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>) -> Out
         };
     }
     if hook.context.input().is_none() {
+        if uplink::is_reset_for_another(hook, skb, packet) {
+            return Outcome::Pass(Counter::PassLocal);
+        }
         let outcome = first(hook, skb, packet);
         return local::sent(hook, skb, packet, outcome);
     }

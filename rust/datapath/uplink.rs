@@ -14,6 +14,7 @@ use crate::nat::rewrite::Half;
 use crate::nat::tuple::TCP;
 use crate::state::policy::Target;
 use crate::state::stats::Counter;
+use crate::sys::dev;
 use crate::sys::skb::Skb;
 use crate::table::flow::{FlowEntry, Uplink};
 
@@ -57,6 +58,14 @@ pub(super) fn changed(
 fn reset(hook: &Hook<'_>, skb: &mut Skb) -> Outcome {
     hook.context.reset(skb);
     Outcome::Drop(Counter::DropRerouted)
+}
+
+/// Is it a reset that the host has made in the name of another, as here and in REJECT? Its source is what
+/// its receiver knows.
+pub(super) fn is_reset_for_another(hook: &Hook<'_>, skb: &Skb, packet: &Packet<V4>) -> bool {
+    packet.edge == Edge::Reset
+        && !skb.has_socket()
+        && dev::owner_of(hook.context, packet.tuple.src_addr, hook.rcu).is_none()
 }
 
 /// POSTROUTING: a packet of no flow. If it is of a TCP connection whose flow ended with its address, its
