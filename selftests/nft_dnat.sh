@@ -24,6 +24,7 @@ TESTS=(
 	answers_to_them_though_an_inside_host_has_their_port
 	answers_to_them_though_all_ports_lead_inside
 	source_policies_without_an_interface
+	connections_whose_rules_have_gone
 )
 
 rules() { at "$gw" nft -f - || fail "nft"; }
@@ -178,6 +179,35 @@ source_policies_without_an_interface() {
 	hold u udp "$server" 192.0.2.2:0
 	like "UDP" "$(say u 192.0.2.1:8053)" '^192\.0\.2\.2:'
 	like "an inside host" "$(ask tcp "$client" - 192.0.2.2:80)" '^203\.0\.113\.10:'
+}
+
+# Who comes from connection tracking's NAT deletes its rules, and connections are still known that it translated:
+# nobody does so any more.
+connections_whose_rules_have_gone() {
+	unconfigure
+	at "$gw" nft flush ruleset
+	rules <<-END
+		table ip other {
+			chain prerouting {
+				type nat hook prerouting priority dstnat
+				iifname wan0 udp dport 8053 dnat to 10.0.0.2:53
+			}
+			chain postrouting {
+				type nat hook postrouting priority srcnat
+				oifname wan0 masquerade
+			}
+		}
+	END
+	hold m udp "$client" 10.0.0.2:6000
+	hold d udp "$server" 192.0.2.2:6001
+	like "by nft" "$(say m 192.0.2.2:53)" '^192\.0\.2\.1:'
+	like "by nft" "$(say d 192.0.2.1:8053)" '^192\.0\.2\.2:'
+	at "$gw" nft flush ruleset
+	configure policy add masquerade --out wan0
+	configure policy add dnat --in wan0 --proto udp --dport 8053 --to 10.0.0.2:53
+	like "the same socket" "$(say m 192.0.2.2:53)" '^192\.0\.2\.1:'
+	like "the same stranger" "$(say d 192.0.2.1:8053)" '^192\.0\.2\.2:'
+	is "flows" "$(flows)" 2
 }
 
 gateway_topology

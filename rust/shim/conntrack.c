@@ -2,11 +2,34 @@
 /* Other translators: what connection tracking and IPVS do to a packet. */
 
 #include <linux/netfilter.h>
+#include <linux/netfilter_ipv4.h>
 #include <net/netfilter/nf_conntrack.h>
 
 #include <fastnat/shim.h>
 
-/* What is known by the packet itself, in POSTROUTING. */
+#if IS_ENABLED(CONFIG_NF_CONNTRACK)
+/*
+ * Under RCU: does anybody translate here? The hooks of the NAT core go with the
+ * last rule, but connections live on that were translated by it.
+ */
+static bool fastnat_nat_is_on(const struct net *net)
+{
+	const struct nf_hook_entries *entries =
+		rcu_dereference(net->nf.hooks_ipv4[NF_INET_POST_ROUTING]);
+	struct nf_hook_ops **ops;
+	unsigned int i;
+
+	if (!entries)
+		return false;
+	ops = nf_hook_entries_get_hook_ops(entries);
+	for (i = 0; i < entries->num_hook_entries; i++)
+		if (READ_ONCE(ops[i]->priority) == NF_IP_PRI_NAT_SRC)
+			return true;
+	return false;
+}
+#endif
+
+/* What is known by the packet itself, in POSTROUTING, under RCU. */
 u32 fastnat_shim_skb_nat(const struct sk_buff *skb)
 {
 	u32 nat = 0;
@@ -17,8 +40,10 @@ u32 fastnat_shim_skb_nat(const struct sk_buff *skb)
 #if IS_ENABLED(CONFIG_NF_CONNTRACK)
 	enum ip_conntrack_info info;
 	const struct nf_conn *ct = nf_ct_get(skb, &info);
-	unsigned long status = ct ? READ_ONCE(ct->status) : 0;
+	unsigned long status = ct ? READ_ONCE(ct->status) & IPS_NAT_MASK : 0;
 
+	if (status && !fastnat_nat_is_on(nf_ct_net(ct)))
+		status = 0;
 	if (status & IPS_SRC_NAT)
 		nat |= FASTNAT_NAT_SRC;
 	if (status & IPS_DST_NAT)
@@ -57,7 +82,8 @@ bool fastnat_shim_ct_translates(const struct sk_buff *skb, const struct fastnat_
 	struct nf_conntrack_tuple other;
 
 	/* Without a connection of its own it gets the tuple of the answers. */
-	return !skb_nfct(skb) && nf_ct_get_tuple_skb(&other, skb) && !fastnat_is_answer(&other, t);
+	return !skb_nfct(skb) && nf_ct_get_tuple_skb(&other, skb) &&
+	       !fastnat_is_answer(&other, t) && fastnat_nat_is_on(dev_net(skb->dev));
 #else
 	return false;
 #endif
