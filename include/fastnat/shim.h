@@ -89,15 +89,17 @@ void fastnat_shim_dev_name(const struct net_device *dev, u8 *name);
 u32 fastnat_shim_dev_index(const struct net_device *dev);
 u32 fastnat_shim_dev_group(const struct net_device *dev);
 struct net_device *fastnat_shim_dev_named(struct net *net, const char *name);
+struct net_device *fastnat_shim_dev_numbered(struct net *net, u32 ifindex);
+/* Has there been a VRF since the module was loaded? */
+extern bool fastnat_shim_vrf_seen;
 u32 fastnat_shim_dev_vrf(const struct net_device *dev);
 struct net_device *fastnat_shim_dev_next(struct net *net, struct net_device *dev);
 bool fastnat_shim_dev_is_internal(const struct net_device *dev);
 bool fastnat_shim_dev_has_addr(const struct net_device *dev, __be32 addr);
-struct net_device *fastnat_shim_dev_towards(struct net *net, const struct sk_buff *skb,
-					    const struct net_device *in, __be32 daddr);
 bool fastnat_shim_dev_masquerades_as(const struct net_device *dev, __be32 addr);
-unsigned int fastnat_shim_addr_devs(struct net *net, __be32 addr, bool up,
-				    struct net_device **devs, unsigned int most);
+bool fastnat_shim_dev_has_any_addr(const struct net_device *dev);
+bool fastnat_shim_dev_is_up(const struct net_device *dev);
+bool fastnat_shim_net_has_rules(const struct net *net);
 bool fastnat_shim_dev_routes_localnet(const struct net_device *dev);
 bool fastnat_shim_net_routes_localnet(struct net *net);
 u32 fastnat_shim_route_generation(struct net *net);
@@ -215,6 +217,9 @@ struct fastnat_sock_tuple {
 	u8 proto;
 };
 
+struct net_device *fastnat_shim_dev_towards(struct net *net, const struct sk_buff *skb,
+					    const struct net_device *in,
+					    const struct fastnat_sock_tuple *tuple);
 bool fastnat_shim_local_socket(struct net *net, const struct net_device *dev,
 			       const struct fastnat_sock_tuple *tuple);
 bool fastnat_shim_local_listener(struct net *net, const struct net_device *dev,
@@ -235,6 +240,8 @@ enum fastnat_nat {
 	FASTNAT_NAT_IPVS = 8,	/* IPVS has the packet in hand */
 };
 
+bool fastnat_shim_is_duplicate(void);
+bool fastnat_shim_net_has_nat(const struct net *net);
 u32 fastnat_shim_skb_nat(const struct sk_buff *skb);
 bool fastnat_shim_ct_translates(const struct sk_buff *skb,
 				const struct fastnat_sock_tuple *tuple);

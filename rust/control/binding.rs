@@ -159,7 +159,11 @@ fn wanted<'a>(attrs: &Attrs<'a>, entry: &'a Arc<Entry>) -> Result<Wanted<'a>, Re
 /// other is not for this host: whoever sends there would get to the inside endpoint instead.
 fn check_masquerade(net: &Net, ifaces: &Interfaces, addr: Attr<'_>) -> Answer {
     let is_outside = |dev: Device<'_>| {
-        !dev.is_internal() && ifaces.contains(&dev.interface()) && dev.masquerades_as(addr.addr())
+        !dev.is_internal()
+            // Bindings by request are outside of VRFs.
+            && dev.zone().is_default()
+            && ifaces.contains(&dev.interface())
+            && dev.masquerades_as(addr.addr())
     };
     if rcu::read(|rcu| dev::all(&net.net, rcu).any(is_outside)) {
         return Ok(());

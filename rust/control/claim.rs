@@ -15,7 +15,7 @@ use crate::sys::dev;
 use crate::sys::genl::Refusal;
 use crate::sys::rcu::Rcu;
 use crate::table::blocks::{Full, PortBlocks};
-use crate::table::ports::{Claim, PortMap, Wish};
+use crate::table::ports::{Claim, PortMap, Rival, Wish};
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
@@ -158,7 +158,10 @@ impl<'a> One<'a> {
             addr: self.map.addr(),
             port: Be16::from_host(port),
         };
-        let usable = |port| !dev::is_served(&self.net.net, proto, end(port), self.rcu);
-        self.map.claim(&wish, usable)
+        let rival = |port| match dev::is_served(&self.net.net, proto, end(port), self.rcu) {
+            true => Rival::Socket,
+            false => Rival::Nobody,
+        };
+        self.map.claim(&wish, rival)
     }
 }

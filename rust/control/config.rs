@@ -3,12 +3,14 @@
 //! config-get, config-set.
 
 use super::size::Size;
-use super::{early, offload, once};
+use super::{early, offload, once, TWO_TRANSLATORS};
 use crate::nat::addr::V4;
 use crate::nat::offload::{Choice, Devices, Rules};
+use crate::nat::policy::Side;
 use crate::state::policy::{Entry, List};
 use crate::state::settings::Settings;
 use crate::state::{defaults, Net};
+use crate::sys::conntrack;
 use crate::sys::genl::{doit, is_host_admin, Answer, Refusal, Request};
 use crate::sys::msg::Attrs;
 use crate::sys::node;
@@ -191,6 +193,11 @@ fn warn(warnings: &mut Warnings, attrs: &Attrs<'_>, net: &Net, policies: &List) 
             0,
             format_args!("nothing is offloaded while conntrack is tracked"),
         );
+    }
+    let sources = |entry: &Arc<Entry>| entry.policy.action.side() == Side::Source;
+    let translates = policies.iter().any(|entry| sources(entry) && entry.translates());
+    if asked(&modes) && rules.tracked && translates && conntrack::has_nat(&net.net) {
+        warnings.add(0, format_args!("{}", TWO_TRANSLATORS));
     }
     let is_local = settings.local.load(Ordering::Relaxed);
     if asked(&[FASTNAT_A_CONFIG_NUMA]) && is_local && net.shards.len() == 1 {

@@ -25,6 +25,9 @@ use crate::sys::genl::{Refusal, Request};
 use crate::sys::msg::{Attr, Attrs};
 use kernel::prelude::*;
 
+/// What is said in mode tracked, where rules of others see what fastnat has translated.
+const TWO_TRANSLATORS: &str = "nft or iptables translate here, too: only one should, of each flow";
+
 /// A request in which an attribute stands twice is not guessed at.
 fn once(request: &Request<'_>, many: impl IntoIterator<Item = u32> + Copy) -> Result<(), Refusal> {
     once_in(&request.attrs, many)

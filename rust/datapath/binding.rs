@@ -18,7 +18,7 @@ use crate::sys::dev;
 use crate::sys::time;
 use crate::table::binding::{Binding, Held, NewBinding};
 use crate::table::blocks::Full;
-use crate::table::ports::{Claim, PortMap, Wish};
+use crate::table::ports::{Claim, PortMap, Rival, Wish};
 
 /// Which outside address a new binding gets.
 #[derive(Copy, Clone)]
@@ -211,7 +211,9 @@ impl<'a> Request<'a> {
         if kept && range.contains(inside) && self.hook.net.may_give(inside) {
             let claim = map.claim_one(proto, inside);
             let mine = own && self.tuple.src_addr == addr && !self.is_answered(addr, inside);
-            let is_good = || !self.reserved(addr).contains(inside) && self.usable(map, inside);
+            let is_good = || {
+                !self.reserved(addr).contains(inside) && self.rival(map, inside) == Rival::Nobody
+            };
             if let Some(claim) = claim.filter(|_| mine || is_good()) {
                 return Ok(claim);
             }
@@ -238,11 +240,11 @@ impl<'a> Request<'a> {
             node,
             reserved,
         };
-        let usable = |port| self.usable(map, port);
+        let rival = |port| self.rival(map, port);
         let here = (nodes > 1).then(|| self.hook.net.nodes.here());
-        let claim = here.and_then(|_| map.claim(&wish(here), usable));
+        let claim = here.and_then(|_| map.claim(&wish(here), rival));
         match claim {
-            None if here.is_none() || !self.hook.net.is_local() => map.claim(&wish(None), usable),
+            None if here.is_none() || !self.hook.net.is_local() => map.claim(&wish(None), rival),
             claim => claim,
         }
     }
@@ -278,10 +280,16 @@ impl<'a> Request<'a> {
             && dev::has_socket(context, &self.back_to(addr, port), context.output())
     }
 
-    /// Is an outside port free of the host's sockets, and of flows that a destination policy has begun with
-    /// this remote endpoint?
-    fn usable(&self, map: &PortMap<V4>, port: u16) -> bool {
-        !self.meets_socket(map, port) && !self.is_answered(map.addr(), port)
+    /// Who else would get the answers to an outside port: a socket of the host, or a flow that a destination policy
+    /// has begun with this remote endpoint.
+    fn rival(&self, map: &PortMap<V4>, port: u16) -> Rival {
+        if self.meets_socket(map, port) {
+            Rival::Socket
+        } else if self.is_answered(map.addr(), port) {
+            Rival::Flow
+        } else {
+            Rival::Nobody
+        }
     }
 
     /// Has the remote endpoint begun a flow with this port, by a destination policy?

@@ -123,7 +123,8 @@ fn is_from_inside(
     if !named && (beyond || matches.out_iface.is_any()) {
         return false;
     }
-    let output = dev::towards(hook.context, skb, to.inside.addr, hook.rcu);
+    let inside = subject.tuple.with_dst(to.inside);
+    let output = dev::towards(hook.context, skb, &inside, hook.rcu);
     output.is_some_and(|output| match beyond {
         true => output.interface() == subject.in_iface,
         false => !rules.is_uplink(&output.interface()),

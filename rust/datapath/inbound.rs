@@ -6,6 +6,7 @@ use super::{hairpin, held, local, mark, other, packet as step, subject, target, 
 use crate::nat::addr::{Addr, V4};
 use crate::nat::iface::Interfaces;
 use crate::nat::packet::{Ip, Packet};
+use crate::nat::plain::Plain;
 use crate::nat::policy::Filtering;
 use crate::nat::rewrite::Half;
 use crate::nat::time::Deadline;
@@ -22,27 +23,47 @@ use crate::table::Owner;
 use kernel::sync::Arc;
 
 /// A packet that can be translated, of the flow of `entry` if there is one.
-#[inline]
 pub(super) fn packet(
     hook: &Hook<'_>,
     skb: &mut Skb,
     packet: &Packet<V4>,
     entry: Option<&FlowEntry<V4>>,
 ) -> Outcome {
-    let Some(entry) = entry else {
-        return first(hook, skb, packet);
-    };
-    if entry.half() == Half::Dst {
-        return step::translate(hook, skb, packet, entry);
+    match entry {
+        None => first(hook, skb, packet),
+        Some(entry) if entry.half() == Half::Dst => step::translate(hook, skb, packet, entry),
+        Some(entry) => from_inside(hook, skb, entry),
     }
+}
+
+/// The same for a plain packet outside of VRFs. It is put into memory only where a flow may begin.
+#[inline]
+pub(super) fn plain(
+    hook: &Hook<'_>,
+    skb: &mut Skb,
+    plain: Plain,
+    entry: Option<&FlowEntry<V4>>,
+) -> Outcome {
+    match entry {
+        None => first(hook, skb, &plain.packet()),
+        Some(entry) if entry.half() == Half::Dst => {
+            step::translate_plain(hook, skb, plain, entry)
+        }
+        Some(entry) => from_inside(hook, skb, entry),
+    }
+}
+
+/// A packet whose source is translated after routing; connection tracking comes before that.
+#[inline]
+fn from_inside(hook: &Hook<'_>, skb: &mut Skb, entry: &FlowEntry<V4>) -> Outcome {
     mark::set(skb, entry);
-    // The source is translated after routing; conntrack comes before that.
     step::untrack(hook, skb, entry);
     Outcome::Elsewhere
 }
 
 /// A packet of no flow yet: dnat policies are asked first, then bindings. A policy that names no ports gives
 /// way to a binding that leads elsewhere, and all of them to connections that the host has.
+#[inline(never)]
 fn first(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>) -> Outcome {
     let Some(rules) = rules(hook, packet.tuple.dst_addr) else {
         return Outcome::Elsewhere;
@@ -108,10 +129,19 @@ fn by_policy(
         inside: to.inside,
         owner: &entry.owner,
         binding: None,
-        zone: tuple.zone,
+        zone: zone_of(hook, skb, &tuple.with_dst(to.inside)),
         source,
     };
     begin(hook, skb, packet, new)
+}
+
+/// The routing domain that a packet is led into: another than that of its input if routes lead there.
+fn zone_of(hook: &Hook<'_>, skb: &Skb, tuple: &Tuple<V4>) -> Zone {
+    if !dev::has_rules(hook.context) {
+        return tuple.zone;
+    }
+    let output = dev::towards(hook.context, skb, tuple, hook.rcu);
+    output.map_or(tuple.zone, |dev| dev.zone())
 }
 
 /// The binding of the destination.
@@ -335,6 +365,10 @@ pub(super) fn untranslatable(hook: &Hook<'_>, skb: &Skb, ip: Ip, reason: Counter
     let rules = rules(hook, ip.dst).filter(|rules| rules.has_destination());
     let subject = subject::of_header(hook, skb, &ip);
     let entry = rules.and_then(|rules| rules.destination(&subject));
+    if entry.is_some() && reason == Counter::DropProtocol && local::is_answer(hook, &subject.tuple)
+    {
+        return Outcome::Pass(Counter::PassLocal);
+    }
     match entry.filter(|entry| entry.translates()) {
         Some(_) if other::has_connection(skb, &subject.tuple) => {
             Outcome::Pass(Counter::PassOtherNat)

@@ -11,7 +11,7 @@ use super::{subject, Hook, Outcome};
 use crate::nat::addr::{Addr, V4};
 use crate::nat::packet::{Edge, Packet};
 use crate::nat::rewrite::Half;
-use crate::nat::tuple::{Tuple, TCP};
+use crate::nat::tuple::{Tuple, Zone, TCP};
 use crate::state::policy::{Entry, Snapshot};
 use crate::sys::skb::Skb;
 use crate::sys::{dev, time};
@@ -19,13 +19,41 @@ use crate::table::flow::{NewFlow, Source, Uplink};
 
 /// Sees to it that the answer to a packet of the host comes back, if it leaves as it is.
 #[inline]
-pub(super) fn sent(hook: &Hook<'_>, skb: &Skb, packet: &Packet<V4>, outcome: Outcome) -> Outcome {
+pub(super) fn sent(hook: &Hook<'_>, skb: &Skb, tuple: &Tuple<V4>, outcome: Outcome) -> Outcome {
     let rules = hook.net.rules(hook.rcu);
     let rules = rules.filter(|rules| rules.has_destination());
     if let (Some(rules), Outcome::Pass(_)) = (rules, outcome) {
-        expect_answer(hook, skb, &packet.tuple, rules);
+        expect_answer(hook, skb, tuple, rules);
     }
     outcome
+}
+
+/// The same of a packet of another protocol: a tunnel of the gateway, GRE or ESP. Its flow has no ports.
+pub(super) fn sent_other(
+    hook: &Hook<'_>,
+    skb: &Skb,
+    tuple: &Tuple<V4>,
+    outcome: Outcome,
+) -> Outcome {
+    let tuple = other_tuple(tuple, hook.context.zone());
+    match hook.flow(&tuple) {
+        Some(entry) => entry.touch(time::now()),
+        None => _ = sent(hook, skb, &tuple, outcome),
+    }
+    outcome
+}
+
+/// Is it an answer to what the host sends by another protocol?
+pub(super) fn is_answer(hook: &Hook<'_>, tuple: &Tuple<V4>) -> bool {
+    let entry = hook.flow(&other_tuple(tuple, hook.context.zone()));
+    entry.is_some_and(|entry| {
+        entry.touch(time::now());
+        entry.is_local()
+    })
+}
+
+fn other_tuple(tuple: &Tuple<V4>, zone: Zone) -> Tuple<V4> {
+    subject::portless(tuple.proto, tuple.src_addr, tuple.dst_addr).in_zone(zone)
 }
 
 /// Has the other end, from the very endpoint that the host sends this to, begun a flow that a destination

@@ -23,7 +23,8 @@ pub(super) fn set(skb: &mut Skb, entry: &FlowEntry<V4>) {
 #[inline]
 pub(super) fn set_early(hook: &Hook<'_>, skb: &mut Skb, entry: &FlowEntry<V4>) {
     if let Some(mark) = entry.set_mark() {
-        if hook.context.zone().is_default() {
+        // Bridged packets, which have an extension, are nobody's business.
+        if hook.context.zone().is_default() && !skb.has_extensions() {
             skb.set_mark(mark.of(skb.mark()));
         }
     }

@@ -32,14 +32,13 @@ mod uplink;
 use crate::nat::addr::V4;
 use crate::nat::packet::{Edge, Kind, Packet};
 use crate::nat::plain::Plain;
-use crate::nat::rewrite::Half;
-use crate::nat::tuple::{Tuple, Zone};
+use crate::nat::tuple::Tuple;
 use crate::state::stats::Counter;
 use crate::state::Net;
 use crate::sys::hook::{Context, Fate, Handler, Verdict};
 use crate::sys::rcu::Rcu;
 use crate::sys::skb::Skb;
-use crate::table::flow::{Direction, FlowEntry};
+use crate::table::flow::FlowEntry;
 
 /// Where a packet is: in a hook of a namespace.
 struct Hook<'a> {
@@ -64,25 +63,13 @@ enum Outcome {
 }
 
 impl<'a> Hook<'a> {
-    /// The flow of a packet. What answers from within a VRF may belong to a flow from outside of all, which a dnat
-    /// policy has led there.
+    /// The flow of a packet.
     #[inline]
     fn flow(&self, tuple: &Tuple<V4>) -> Option<&'a FlowEntry<V4>> {
-        let found = self.net.flow(tuple, self.rcu);
-        match found.is_some() || tuple.zone.is_default() {
-            true => found,
-            false => self.led_into_vrf(tuple),
-        }
-    }
-
-    #[cold]
-    fn led_into_vrf(&self, tuple: &Tuple<V4>) -> Option<&'a FlowEntry<V4>> {
-        let found = self.net.flow(&tuple.in_zone(Zone::DEFAULT), self.rcu)?;
-        (found.direction() == Direction::Reply && found.half() == Half::Src).then_some(found)
+        self.net.flow(tuple, self.rcu)
     }
 
     /// The packet, with the routing domain that it comes from.
-    #[inline]
     fn place(&self, packet: Packet<V4>) -> Packet<V4> {
         Packet {
             tuple: packet.tuple.in_zone(self.context.zone()),
@@ -90,7 +77,6 @@ impl<'a> Hook<'a> {
         }
     }
 
-    #[inline(always)]
     fn finish(&self, skb: &mut Skb, outcome: Outcome) -> Verdict<'a> {
         match outcome {
             Outcome::Translated => self.net.count(Counter::Translated),
@@ -167,8 +153,8 @@ impl Handler for Net {
             rcu,
         };
         match Plain::parse(skb.linear()) {
-            Some(plain) if !skb.has_extensions() => {
-                let outcome = outbound::packet(hook, skb, &hook.place(plain.packet()));
+            Some(plain) if !skb.has_extensions() && context.zone().is_default() => {
+                let outcome = outbound::plain(hook, skb, plain);
                 hook.finish(skb, outcome)
             }
             _ => postrouting(hook, skb),
@@ -206,39 +192,24 @@ fn prerouting_plain<'a>(
     edge: Edge,
     entry: Option<&'a FlowEntry<V4>>,
 ) -> Verdict<'a> {
+    // Within a VRF, what was found is of the same addresses elsewhere. A bridge may forward what has extensions.
+    if skb.has_extensions() || !hook.context.zone().is_default() {
+        return prerouting(hook, skb);
+    }
     let words = [addrs, rest];
     let plain = Plain { words, edge };
-    let packet = hook.place(plain.packet());
-    if !packet.tuple.zone.is_default() {
-        // What was found is of the same addresses elsewhere.
-        return through(hook, skb, &packet, hook.flow(&packet.tuple));
-    }
     let late = match entry {
         Some(_) => None,
-        None => hook.net.flow(&packet.tuple, hook.rcu),
+        None => hook.net.flow(&plain.tuple(), hook.rcu),
     };
     if let Some(verdict) = late.and_then(|entry| past(hook, skb, plain, entry)) {
         return verdict;
     }
-    through(hook, skb, &packet, entry.or(late))
-}
-
-/// Sends a packet through the stack, unless a bridge forwards it.
-#[inline(always)]
-fn through<'a>(
-    hook: &Hook<'a>,
-    skb: &mut Skb,
-    packet: &Packet<V4>,
-    entry: Option<&'a FlowEntry<V4>>,
-) -> Verdict<'a> {
-    if skb.has_extensions() {
-        return bridge::prerouting(hook, skb, |skb| inbound::packet(hook, skb, packet, entry));
-    }
-    let outcome = inbound::packet(hook, skb, packet, entry);
+    let outcome = inbound::plain(hook, skb, plain, entry.or(late));
     hook.finish(skb, outcome)
 }
 
-/// Packets that are not plain.
+/// Packets that are not plain, come from within a VRF, or that a bridge may forward.
 #[inline(never)]
 fn prerouting<'a>(hook: &Hook<'a>, skb: &mut Skb) -> Verdict<'a> {
     let step = |skb: &mut Skb| match packet::parse(skb) {
@@ -259,7 +230,7 @@ fn prerouting<'a>(hook: &Hook<'a>, skb: &mut Skb) -> Verdict<'a> {
     hook.finish(skb, outcome)
 }
 
-/// Packets that are not plain, or that a bridge may have forwarded.
+/// Packets that are not plain, come from within a VRF, or that a bridge may have forwarded.
 #[inline(never)]
 fn postrouting<'a>(hook: &Hook<'a>, skb: &mut Skb) -> Verdict<'a> {
     let step = |skb: &mut Skb| match packet::parse(skb) {

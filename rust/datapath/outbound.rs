@@ -7,6 +7,7 @@ use super::inbound::add_flow;
 use super::{local, offload, other, packet as step, subject, uplink, Hook, Outcome};
 use crate::nat::addr::{Addr, Be16, V4};
 use crate::nat::packet::{Ip, Packet};
+use crate::nat::plain::Plain;
 use crate::nat::policy::Subject;
 use crate::nat::rewrite::Half;
 use crate::nat::tuple::{Endpoint, Side, Tuple, ICMP};
@@ -20,7 +21,6 @@ use crate::table::flow::{Direction, Flow, FlowEntry, NewFlow, Source, Uplink};
 use kernel::sync::Arc;
 
 /// A packet that can be translated.
-#[inline]
 pub(super) fn packet(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>) -> Outcome {
     if let Some(entry) = hook.flow(&packet.tuple) {
         return match entry.half() {
@@ -35,15 +35,60 @@ pub(super) fn packet(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>) -> Out
         };
     }
     if hook.context.input().is_none() {
-        if uplink::is_reset_for_another(hook, skb, packet) {
-            return Outcome::Pass(Counter::PassLocal);
-        }
-        let outcome = first(hook, skb, packet);
-        return local::sent(hook, skb, packet, outcome);
+        return own(hook, skb, packet);
     }
-    // A flow knows the way back of this packet: PREROUTING has translated its destination.
     let back = packet.tuple.reverse().in_zone(hook.context.zone_out());
-    if let Some(entry) = hook.flow(&back) {
+    beyond(hook, skb, packet, hook.flow(&back))
+}
+
+/// The same for a plain packet outside of VRFs. It is put into memory only where a flow begins.
+#[inline]
+pub(super) fn plain(hook: &Hook<'_>, skb: &mut Skb, plain: Plain) -> Outcome {
+    let tuple = plain.tuple();
+    if let Some(entry) = hook.flow(&tuple) {
+        return match entry.half() {
+            Half::Src if uplink::has_changed(hook, entry) => {
+                uplink::changed(hook, skb, &plain.packet(), entry)
+            }
+            Half::Src => {
+                offload::learn(hook, skb, entry);
+                step::translate_plain(hook, skb, plain, entry)
+            }
+            Half::Dst => Outcome::Elsewhere,
+        };
+    }
+    if hook.context.input().is_none() {
+        return own(hook, skb, &plain.packet());
+    }
+    match hook.flow(&tuple.reverse()) {
+        Some(entry) if entry.direction() == Direction::Orig => {
+            offload::learn_inbound(hook, skb, &tuple, entry);
+            Outcome::Elsewhere
+        }
+        known => beyond(hook, skb, &plain.packet(), known),
+    }
+}
+
+/// A packet of the host itself, of no flow.
+#[inline(never)]
+fn own(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>) -> Outcome {
+    if uplink::is_reset_for_another(hook, skb, packet) {
+        return Outcome::Pass(Counter::PassLocal);
+    }
+    let outcome = first(hook, skb, packet);
+    local::sent(hook, skb, &packet.tuple, outcome)
+}
+
+/// A packet of which no flow translates an end here. `back` knows its way back: then PREROUTING has translated its
+/// destination.
+#[inline(never)]
+fn beyond(
+    hook: &Hook<'_>,
+    skb: &mut Skb,
+    packet: &Packet<V4>,
+    back: Option<&FlowEntry<V4>>,
+) -> Outcome {
+    if let Some(entry) = back {
         let outcome = match entry.direction() {
             Direction::Orig => Outcome::Elsewhere,
             Direction::Reply => let_in_by(hook, skb, packet, entry.flow()),
@@ -269,13 +314,18 @@ fn refuse(hook: &Hook<'_>, src: V4, entry: &Entry, reason: Counter) -> Outcome {
 
 /// A packet that cannot be translated is dropped if a policy says that it should be.
 pub(super) fn untranslatable(hook: &Hook<'_>, skb: &Skb, ip: Ip, reason: Counter) -> Outcome {
-    match policy(hook, &subject::of_header(hook, skb, &ip)) {
+    let subject = subject::of_header(hook, skb, &ip);
+    let outcome = match policy(hook, &subject) {
         Some((_, entry)) if entry.translates() => match other::has_source(skb) {
             true => Outcome::Pass(Counter::PassOtherNat),
             false => refuse(hook, ip.src, entry, reason),
         },
         Some(_) => Outcome::Pass(Counter::PassExempt),
         None => Outcome::Pass(Counter::PassUntouched),
+    };
+    match hook.context.input().is_none() && reason == Counter::DropProtocol {
+        true => local::sent_other(hook, skb, &subject.tuple, outcome),
+        false => outcome,
     }
 }
 

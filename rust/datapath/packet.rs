@@ -34,32 +34,49 @@ pub(super) fn parse(skb: &mut Skb) -> Result<(Ip, Kind), Option<Ip>> {
 }
 
 /// Gives a packet of this flow its new end, and takes note of it.
-#[inline]
 pub(super) fn translate(
     hook: &Hook<'_>,
     skb: &mut Skb,
     packet: &Packet<V4>,
     entry: &FlowEntry<V4>,
 ) -> Outcome {
-    match packet.edge {
+    if let Some(plain) = Plain::of(packet) {
+        return translate_plain(hook, skb, plain, entry);
+    }
+    note(hook, skb, packet.edge, entry);
+    let outcome = replace(skb, packet, entry.half(), entry.new_end());
+    match outcome {
+        Outcome::Drop(reason) => refuse(entry, reason),
+        outcome => outcome,
+    }
+}
+
+/// The same for a plain packet.
+#[inline]
+pub(super) fn translate_plain(
+    hook: &Hook<'_>,
+    skb: &mut Skb,
+    plain: Plain,
+    entry: &FlowEntry<V4>,
+) -> Outcome {
+    note(hook, skb, plain.edge, entry);
+    rewrite(skb, plain, entry)
+}
+
+/// Takes note of a packet of a flow.
+#[inline]
+fn note(hook: &Hook<'_>, skb: &mut Skb, edge: Edge, entry: &FlowEntry<V4>) {
+    match edge {
         Edge::None => entry.touch(time::now()),
-        other => edge(hook, other, entry),
+        other => self::edge(hook, other, entry),
     }
     untrack(hook, skb, entry);
-    rewrite(skb, packet, entry)
 }
 
 /// Replaces the end that the flow says.
 #[inline]
-fn rewrite(skb: &mut Skb, packet: &Packet<V4>, entry: &FlowEntry<V4>) -> Outcome {
+fn rewrite(skb: &mut Skb, plain: Plain, entry: &FlowEntry<V4>) -> Outcome {
     let (half, new) = (entry.half(), entry.new_end());
-    let Some(plain) = Plain::of(packet) else {
-        let outcome = replace(skb, packet, half, new);
-        if let Outcome::Drop(reason) = outcome {
-            return refuse(entry, reason);
-        }
-        return outcome;
-    };
     let csum = skb.checksum();
     let Some(bytes) = skb.writable(plain.end()) else {
         return refuse(entry, Counter::DropMemory);

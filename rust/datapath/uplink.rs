@@ -14,7 +14,7 @@ use crate::nat::rewrite::Half;
 use crate::nat::tuple::TCP;
 use crate::state::policy::Target;
 use crate::state::stats::Counter;
-use crate::sys::dev;
+use crate::sys::{conntrack, dev};
 use crate::sys::skb::Skb;
 use crate::table::flow::{FlowEntry, Uplink};
 
@@ -39,9 +39,15 @@ pub(super) fn changed(
     packet: &Packet<V4>,
     entry: &FlowEntry<V4>,
 ) -> Outcome {
-    match address(hook, skb, packet) {
+    // A copy goes its own way; on the interface of a VRF a packet has not left yet.
+    let output = hook.context.output();
+    if conntrack::is_duplicate() || output.is_some_and(|output| output.is_internal()) {
+        return step::translate(hook, skb, packet, entry);
+    }
+    let address = address(hook, skb, packet);
+    match address {
         Some(Some(addr)) if entry.half() == Half::Src && addr == entry.new_end().addr => {
-            entry.set_uplink(output(hook));
+            entry.set_uplink(self::output(hook));
             return step::translate(hook, skb, packet, entry);
         }
         // The address may be on its way from one interface to another.
@@ -49,9 +55,13 @@ pub(super) fn changed(
         _ => (),
     }
     hook.net.remove(entry.flow(), hook.rcu);
-    match packet.tuple.proto == TCP && packet.edge != Edge::Begin {
-        true => reset(hook, skb),
-        false => outbound::first(hook, skb, packet),
+    if packet.tuple.proto == TCP && packet.edge != Edge::Begin {
+        return reset(hook, skb);
+    }
+    match address {
+        Some(_) => outbound::first(hook, skb, packet),
+        // PREROUTING kept it from connection tracking, whose rules may want the next one.
+        None => Outcome::Drop(Counter::DropRerouted),
     }
 }
 
@@ -79,12 +89,13 @@ pub(super) fn orphan(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>) -> Opt
     orphans.take(&packet.tuple).then(|| reset(hook, skb))
 }
 
-/// What the packet would be masqueraded with now: `None` if it would not be at all, `Some(None)` if the
-/// interface has no address.
+/// What the packet would be translated to now, as far as an interface decides: `None` if no policy translates it,
+/// `Some(None)` if the interface has no address.
 fn address(hook: &Hook<'_>, skb: &Skb, packet: &Packet<V4>) -> Option<Option<V4>> {
-    let (_, entry) = outbound::policy(hook, &subject::of(hook, skb, &packet.tuple))?;
+    let subject = subject::of(hook, skb, &packet.tuple);
+    let (_, entry) = outbound::policy(hook, &subject).filter(|(_, entry)| entry.translates())?;
     match &entry.target {
         Target::Masquerade(_) => Some(hook.context.output()?.masquerade_addr(skb)),
-        _ => None,
+        _ => Some(Some(V4::default())),
     }
 }

@@ -127,7 +127,13 @@ impl<A: Addr> Tuple<A> {
     /// The tuple of the answer.
     #[inline]
     pub fn reverse(&self) -> Self {
-        Self::new(self.proto, self.dst(), self.src()).in_zone(self.zone)
+        Self {
+            src_addr: self.dst_addr,
+            dst_addr: self.src_addr,
+            src_port: self.dst_port,
+            dst_port: self.src_port,
+            ..*self
+        }
     }
 
     /// The same tuple with another source.
@@ -149,7 +155,9 @@ impl Tuple<V4> {
     pub fn words(&self) -> [u64; 2] {
         let addr = |addr: V4| u64::from(u32::from_le_bytes(addr.to_bytes()));
         let port = |port: Be16| u64::from(u16::from_le_bytes(port.to_bytes()));
-        let rest = (self.zone.number() << 8) | u32::from(self.proto);
+        // As they lie in memory: one load.
+        let Zone([a, b, c]) = self.zone;
+        let rest = u32::from_le_bytes([self.proto, a, b, c]);
         let ports = port(self.src_port) | (port(self.dst_port) << 16);
         [
             addr(self.src_addr) | (addr(self.dst_addr) << 32),
@@ -162,13 +170,14 @@ impl Tuple<V4> {
     pub fn from_words([addrs, rest]: [u64; 2]) -> Self {
         let addr = |word: u64| V4::from_bytes((word as u32).to_le_bytes());
         let port = |word: u64| Be16::from_bytes((word as u16).to_le_bytes());
+        let [proto, a, b, c] = ((rest >> 32) as u32).to_le_bytes();
         Self {
             src_addr: addr(addrs),
             dst_addr: addr(addrs >> 32),
             src_port: port(rest),
             dst_port: port(rest >> 16),
-            proto: (rest >> 32) as u8,
-            zone: Zone::of((rest >> 40) as u32),
+            proto,
+            zone: Zone([a, b, c]),
         }
     }
 }

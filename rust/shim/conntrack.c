@@ -29,6 +29,29 @@ static bool fastnat_nat_is_on(const struct net *net)
 }
 #endif
 
+/* In a hook: is it a copy that TEE or a rule with dup is sending? */
+bool fastnat_shim_is_duplicate(void)
+{
+#if IS_ENABLED(CONFIG_NF_DUP_IPV4)
+	return current->in_nf_duplicate;
+#else
+	return false;
+#endif
+}
+
+/* Does a rule of iptables or nftables translate in the namespace? Any context. */
+bool fastnat_shim_net_has_nat(const struct net *net)
+{
+	bool on = false;
+
+#if IS_ENABLED(CONFIG_NF_CONNTRACK)
+	rcu_read_lock();
+	on = fastnat_nat_is_on(net);
+	rcu_read_unlock();
+#endif
+	return on;
+}
+
 /* What is known by the packet itself, in POSTROUTING, under RCU. */
 u32 fastnat_shim_skb_nat(const struct sk_buff *skb)
 {

@@ -33,6 +33,14 @@ struct net_device *fastnat_shim_dev_named(struct net *net, const char *name)
 	return dev_get_by_name_rcu(net, name);
 }
 
+/* Under RCU. */
+struct net_device *fastnat_shim_dev_numbered(struct net *net, u32 ifindex)
+{
+	return dev_get_by_index_rcu(net, ifindex);
+}
+
+bool fastnat_shim_vrf_seen;
+
 /* Under RCU: the number of the VRF's own device, 0 outside of all. */
 u32 fastnat_shim_dev_vrf(const struct net_device *dev)
 {
@@ -71,23 +79,65 @@ static const struct in_ifaddr *fastnat_ifa(const struct net_device *dev, __be32 
 	return NULL;
 }
 
+/*
+ * Under RCU: an unnumbered device, without any address, has those of the loopback
+ * device or of its VRF, where inet_select_addr() looks, too.
+ */
+static bool fastnat_borrows(const struct net_device *dev, __be32 addr)
+{
+	const struct in_device *in_dev = __in_dev_get_rcu(dev);
+	const struct net_device *owner;
+
+	if (!in_dev || rcu_access_pointer(in_dev->ifa_list) || !addr)
+		return false;
+	owner = __ip_dev_find(dev_net(dev), addr, false);
+	return owner && (owner->flags & IFF_LOOPBACK || netif_is_l3_master(owner));
+}
+
 /* Under RCU. */
 bool fastnat_shim_dev_has_addr(const struct net_device *dev, __be32 addr)
 {
-	return fastnat_ifa(dev, addr);
+	return fastnat_ifa(dev, addr) || fastnat_borrows(dev, addr);
 }
 
-/* Under RCU: the device by which a packet that came in by @in would leave, were it to @daddr. */
+/* Under the RTNL. */
+bool fastnat_shim_dev_has_any_addr(const struct net_device *dev)
+{
+	const struct in_device *in_dev = __in_dev_get_rtnl(dev);
+
+	return in_dev && rcu_access_pointer(in_dev->ifa_list);
+}
+
+bool fastnat_shim_dev_is_up(const struct net_device *dev)
+{
+	return READ_ONCE(dev->flags) & IFF_UP;
+}
+
+/* Are there rules besides those for the three tables? VRFs have one. */
+bool fastnat_shim_net_has_rules(const struct net *net)
+{
+#ifdef CONFIG_IP_MULTIPLE_TABLES
+	return READ_ONCE(net->ipv4.fib_has_custom_rules);
+#else
+	return false;
+#endif
+}
+
+/* Under RCU: the device by which a packet that came in by @in would leave, were it to @t->daddr. */
 struct net_device *fastnat_shim_dev_towards(struct net *net, const struct sk_buff *skb,
-					    const struct net_device *in, __be32 daddr)
+					    const struct net_device *in,
+					    const struct fastnat_sock_tuple *t)
 {
 	struct flowi4 fl4 = {
 		.flowi4_iif = in->ifindex,
 		.flowi4_mark = skb->mark,
 		.flowi4_dscp = ip4h_dscp(ip_hdr(skb)),
 		.flowi4_scope = RT_SCOPE_UNIVERSE,
-		.saddr = ip_hdr(skb)->saddr,
-		.daddr = daddr,
+		.flowi4_proto = t->proto,
+		.saddr = t->saddr,
+		.daddr = t->daddr,
+		.fl4_sport = t->sport,
+		.fl4_dport = t->dport,
 	};
 	struct fib_result res;
 
@@ -98,7 +148,7 @@ struct net_device *fastnat_shim_dev_towards(struct net *net, const struct sk_buf
 
 /*
  * As nf_nat_masquerade_ipv4(), the address that the route's next hop would see;
- * but not that of another interface, which may be an inside one.
+ * but not that of another interface, which may be an inside one. Under RCU.
  */
 __be32 fastnat_shim_masquerade_addr(const struct sk_buff *skb,
 				    struct net_device *out)
@@ -110,7 +160,7 @@ __be32 fastnat_shim_masquerade_addr(const struct sk_buff *skb,
 		return 0;
 	addr = inet_select_addr(out, rt_nexthop(rt, ip_hdr(skb)->daddr),
 				RT_SCOPE_UNIVERSE);
-	return fastnat_ifa(out, addr) ? addr : 0;
+	return fastnat_shim_dev_has_addr(out, addr) ? addr : 0;
 }
 
 /*
@@ -121,21 +171,10 @@ bool fastnat_shim_dev_masquerades_as(const struct net_device *dev, __be32 addr)
 {
 	const struct in_ifaddr *ifa = fastnat_ifa(dev, addr);
 
-	return ifa && !(READ_ONCE(ifa->ifa_flags) & IFA_F_SECONDARY) &&
+	if (!ifa)
+		return fastnat_borrows(dev, addr);
+	return !(READ_ONCE(ifa->ifa_flags) & IFA_F_SECONDARY) &&
 	       ifa->ifa_scope == RT_SCOPE_UNIVERSE;
-}
-
-/* Under RCU: the devices that have the address, and are up if @up, @most of them; how many. */
-unsigned int fastnat_shim_addr_devs(struct net *net, __be32 addr, bool up,
-				    struct net_device **devs, unsigned int most)
-{
-	struct net_device *dev;
-	unsigned int count = 0;
-
-	for_each_netdev_rcu(net, dev)
-		if (count < most && (!up || dev->flags & IFF_UP) && fastnat_ifa(dev, addr))
-			devs[count++] = dev;
-	return count;
 }
 
 /* Under RCU: as nf_nat_redirect_ipv4(), the first address, 0 if there is none. */

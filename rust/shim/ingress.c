@@ -84,7 +84,11 @@ static int fastnat_dev_event(struct notifier_block *nb, unsigned long event, voi
 {
 	struct net_device *dev = netdev_notifier_info_to_dev(ptr);
 
-	if (event == NETDEV_DOWN)
+	/* Devices that are there already are reported, too. */
+	if (event == NETDEV_REGISTER && netif_is_l3_master(dev))
+		WRITE_ONCE(fastnat_shim_vrf_seen, true);
+	/* What has no address, as a port of a bridge, is nobody's uplink. Its addresses tell themselves. */
+	if (event == NETDEV_DOWN && fastnat_shim_dev_has_any_addr(dev))
 		fastnat_rs_uplink_lost(*fastnat_shim_net_slot(dev_net(dev)));
 	if (event == NETDEV_REGISTER || event == NETDEV_CHANGENAME || event == NETDEV_UNREGISTER)
 		fastnat_rs_dev_event(*fastnat_shim_net_slot(dev_net(dev)), dev,

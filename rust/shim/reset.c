@@ -34,12 +34,16 @@ bool fastnat_shim_reset_enable(void)
 /* Undoes it, a grace period after the last packet of the namespace. Sleeps. */
 void fastnat_shim_reset_disable(void)
 {
+	bool last;
+
 	mutex_lock(&fastnat_reset_mutex);
-	if (!--fastnat_reset_holders)
+	last = !--fastnat_reset_holders;
+	if (last)
 		WRITE_ONCE(fastnat_send_reset, NULL);
 	mutex_unlock(&fastnat_reset_mutex);
 	/* Packets of a namespace that could not get it may be there. */
-	synchronize_net();
+	if (last)
+		synchronize_net();
 	symbol_put(nf_send_reset);
 }
 

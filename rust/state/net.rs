@@ -10,7 +10,7 @@ use super::events::Events;
 use super::held::{Held, Holding, Releaser};
 use super::keeper::{Calm, Keeper};
 use super::lro::Lro;
-use super::neighbours::Failed;
+use super::neighbours::FailedNeighbours;
 use super::offload::OffloadRules;
 use super::orphans::Orphans;
 use super::policy::Snapshots;
@@ -69,7 +69,7 @@ pub(crate) struct Net {
     /// The routes that offloaded flows go by.
     pub(crate) routes: Routes,
     /// Neighbours for which these routes may have been learned in place of others.
-    pub(super) failed: Failed,
+    pub(super) failed: FailedNeighbours,
     /// The policies, as the packet path sees them.
     pub(crate) snapshots: Arc<Published<Snapshots>>,
     /// Which packets may be forwarded past the stack.
@@ -174,7 +174,7 @@ impl Net {
                 ports,
                 making,
                 routes,
-                failed: Failed::new(),
+                failed: FailedNeighbours::new(),
                 snapshots,
                 offload,
                 settings,

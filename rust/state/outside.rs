@@ -69,6 +69,11 @@ impl Outside {
         self.names(dev) && dev.masquerades_as(addr)
     }
 
+    /// Does a policy masquerade?
+    pub(super) fn masquerades_anywhere(&self) -> bool {
+        self.anywhere || !self.ifaces.is_empty()
+    }
+
     /// Are packets masqueraded that leave by this interface?
     pub(super) fn masquerades_at(&self, dev: Device<'_>) -> bool {
         self.anywhere || self.names(dev)

@@ -270,6 +270,11 @@ impl Snapshot {
         self.sets_marks
     }
 
+    /// Does a policy masquerade?
+    pub(crate) fn masquerades(&self) -> bool {
+        self.outside.masquerades_anywhere()
+    }
+
     /// Are packets masqueraded, some at least, that leave by this interface?
     pub(crate) fn masquerades_at(&self, dev: Device<'_>) -> bool {
         self.outside.masquerades_at(dev)

@@ -9,12 +9,12 @@
 
 use super::all::{each_flow, end_leases};
 use super::orphans::Orphans;
-use super::policy::{is_masquerade, Snapshots};
+use super::policy::{is_masquerade, Snapshot, Snapshots};
 use super::stats::{Counter, Stats};
 use super::Net;
 use crate::nat::addr::{Addr, V4};
 use crate::nat::hash::Key;
-use crate::nat::time::{Deadline, Ticks};
+use crate::nat::time::{Deadline, Instant, Ticks};
 use crate::nat::tuple::TCP;
 use crate::sys::dev::{self, Presence};
 use crate::sys::pernet::NetRef;
@@ -28,8 +28,10 @@ use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use kernel::prelude::*;
 use kernel::sync::Arc;
 
-/// Seconds for which an address may be away, as when it moves to a bridge.
-const MOMENT: u32 = 2;
+/// Seconds for which an address may be away, as when it moves to a bridge or PPP dials again.
+const MOMENT: u32 = 10;
+/// After so many such times the first that has gone is seen to, whatever has gone since.
+const PATIENCE: u32 = 3;
 /// Seconds for which orphans are remembered.
 const MEMORY: u32 = 900;
 
@@ -40,6 +42,8 @@ pub(super) struct Loss {
     is_over: AtomicBool,
     /// Until when what has gone may come back.
     until: AtomicU32,
+    /// Until when the first of it may at most.
+    latest: AtomicU32,
 }
 
 impl Loss {
@@ -49,7 +53,23 @@ impl Loss {
             is_new: AtomicBool::new(false),
             is_over: AtomicBool::new(true),
             until: AtomicU32::new(time::now().0),
+            latest: AtomicU32::new(time::now().0),
         }
+    }
+}
+
+impl Loss {
+    /// Something has gone. Under the RTNL, so by one at a time.
+    fn begin(&self, now: Instant) {
+        let order = Ordering::Relaxed;
+        let until = now.plus(time::seconds(MOMENT));
+        if self.is_over.swap(false, order) {
+            let latest = now.plus(time::seconds(MOMENT.saturating_mul(PATIENCE)));
+            self.latest.store(latest.0, order);
+        }
+        let until = until.sooner(Deadline(self.latest.load(order)), now);
+        self.until.store(until.0, order);
+        self.is_new.store(true, Ordering::Release);
     }
 }
 
@@ -67,10 +87,10 @@ pub(super) struct UplinkTask {
 impl Net {
     /// An address or a link has gone. Any context.
     pub(crate) fn uplink_lost(&self) {
-        let until = time::now().plus(time::seconds(MOMENT));
-        self.loss.until.store(until.0, Ordering::Relaxed);
-        self.loss.is_new.store(true, Ordering::Release);
-        self.uplinks.wake();
+        if rcu::read(|rcu| self.rules(rcu).is_some_and(Snapshot::masquerades)) {
+            self.loss.begin(time::now());
+            self.uplinks.wake();
+        }
     }
 }
 
@@ -85,15 +105,22 @@ impl UplinkTask {
         })
     }
 
-    /// Marks the flows whose address is lost; says how many of them are of TCP.
+    /// Marks the flows whose own interface is down or has lost their address, so that their next packet asks; says how
+    /// many of them are of TCP.
     fn mark(&self) -> usize {
-        let (mut known, mut connections) = (Known::default(), 0usize);
+        let (mut known, mut connections) = (AddressCache::new(), 0usize);
         each_flow(&self.shards, |_, flow, rcu| {
             let Some(addr) = masqueraded(flow) else {
                 return;
             };
-            if known.get(addr, || self.is_lost(addr, Presence::Up, rcu)) {
+            let uplink = flow.orig().uplink();
+            let serves = || {
+                let dev = dev::numbered(&self.net, uplink.ifindex(), rcu);
+                dev.is_some_and(|dev| dev.is_up() && dev.has_addr(addr))
+            };
+            if uplink == Uplink::LOST || !known.get((addr, uplink.ifindex()), serves) {
                 flow.orig().set_uplink(Uplink::LOST);
+                flow.orig().forget_route();
                 connections = connections.saturating_add((flow.tuple().proto == TCP).into());
             }
         });
@@ -104,15 +131,15 @@ impl UplinkTask {
     fn end(&self) {
         let connections = self.mark();
         self.remember(connections);
-        let (mut down, mut gone) = (Known::default(), Known::default());
+        let (mut down, mut gone) = (AddressCache::new(), AddressCache::new());
         each_flow(&self.shards, |shard, flow, rcu| {
             let Some(addr) = masqueraded(flow) else {
                 return;
             };
             let is_tcp = flow.tuple().proto == TCP;
             let ends = match is_tcp {
-                true => gone.get(addr, || self.is_lost(addr, Presence::Any, rcu)),
-                false => down.get(addr, || self.is_lost(addr, Presence::Up, rcu)),
+                true => gone.get((addr, 0), || self.is_lost(addr, Presence::Any, rcu)),
+                false => down.get((addr, 0), || self.is_lost(addr, Presence::Up, rcu)),
             };
             if !ends {
                 return;
@@ -127,7 +154,7 @@ impl UplinkTask {
         end_leases(&self.shards, |binding, rcu| {
             let addr = binding.outside().addr;
             is_masquerade(binding.realm())
-                && gone.get(addr, || self.is_lost(addr, Presence::Any, rcu))
+                && gone.get((addr, 0), || self.is_lost(addr, Presence::Any, rcu))
         });
     }
 
@@ -164,7 +191,6 @@ impl Task for UplinkTask {
     fn run(&self) -> Option<u32> {
         let is_new = self.loss.is_new.swap(false, Ordering::Acquire);
         if is_new {
-            self.loss.is_over.store(false, Ordering::Relaxed);
             self.mark();
         }
         let until = Deadline(self.loss.until.load(Ordering::Relaxed));
@@ -182,19 +208,23 @@ impl Task for UplinkTask {
     }
 }
 
-/// What is known of addresses; few are asked about, again and again.
-#[derive(Default)]
-struct Known([Option<(V4, bool)>; Known::SLOTS]);
+/// Answers about addresses, each of an interface or of all; few are asked about, again and again.
+struct AddressCache([Option<((V4, u32), bool)>; AddressCache::SLOTS]);
 
-impl Known {
+impl AddressCache {
     /// A power of two.
-    const SLOTS: usize = 16;
+    const SLOTS: usize = 64;
 
-    fn get(&mut self, addr: V4, find: impl FnOnce() -> bool) -> bool {
-        let slot = self.0.get_mut(addr.to_u128() as usize & (Self::SLOTS - 1));
-        match slot {
-            Some(Some((known, answer))) if *known == addr => *answer,
-            Some(slot) => slot.insert((addr, find())).1,
+    const fn new() -> Self {
+        Self([None; Self::SLOTS])
+    }
+
+    fn get(&mut self, key: (V4, u32), find: impl FnOnce() -> bool) -> bool {
+        let number = (key.0.to_u128() as u64) ^ (u64::from(key.1) << 32);
+        let spread = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58;
+        match self.0.get_mut(spread as usize & (Self::SLOTS - 1)) {
+            Some(Some((known, answer))) if *known == key => *answer,
+            Some(slot) => slot.insert((key, find())).1,
             None => find(),
         }
     }

@@ -4,6 +4,7 @@
 
 use super::dev::sock_tuple;
 use super::ffi;
+use super::pernet::NetRef;
 use super::skb::Skb;
 use crate::nat::addr::V4;
 use crate::nat::tuple::Tuple;
@@ -43,4 +44,16 @@ impl Translator {
 pub(crate) fn translates(skb: &Skb, tuple: &Tuple<V4>) -> bool {
     // SAFETY: The packet is valid while the hook runs, and has a device; under RCU.
     unsafe { ffi::fastnat_shim_ct_translates(skb.as_ptr(), &sock_tuple(tuple)) }
+}
+
+/// Is the packet that the running hook sees a copy, which TEE or a rule with `dup` is sending?
+pub(crate) fn is_duplicate() -> bool {
+    // SAFETY: No requirements.
+    unsafe { ffi::fastnat_shim_is_duplicate() }
+}
+
+/// Does a rule of iptables or nftables translate in the namespace?
+pub(crate) fn has_nat(net: &NetRef) -> bool {
+    // SAFETY: The namespace is alive.
+    unsafe { ffi::fastnat_shim_net_has_nat(net.as_ptr()) }
 }

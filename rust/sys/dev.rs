@@ -63,6 +63,12 @@ impl<'a> Device<'a> {
         Zone::of(unsafe { ffi::fastnat_shim_dev_vrf(self.0.as_ptr()) })
     }
 
+    /// Is it up?
+    pub(crate) fn is_up(&self) -> bool {
+        // SAFETY: Valid for 'a.
+        unsafe { ffi::fastnat_shim_dev_is_up(self.0.as_ptr()) }
+    }
+
     /// Is it the loopback interface, or that of a VRF? What passes there either stays in the host
     /// or passes the hooks once more on the interface proper.
     pub(crate) fn is_internal(&self) -> bool {
@@ -70,7 +76,8 @@ impl<'a> Device<'a> {
         unsafe { ffi::fastnat_shim_dev_is_internal(self.0.as_ptr()) }
     }
 
-    /// Does the interface have `addr`, whatever its peer?
+    /// Does the interface have `addr`, whatever its peer? An unnumbered one has those of the loopback interface or
+    /// of its VRF.
     pub(crate) fn has_addr(&self, addr: V4) -> bool {
         // SAFETY: Valid for 'a, under RCU.
         unsafe { ffi::fastnat_shim_dev_has_addr(self.0.as_ptr(), wire(addr)) }
@@ -108,28 +115,17 @@ pub(crate) enum Presence {
     Up,
 }
 
-/// The most interfaces that [`any_with`] asks about.
-const MOST: usize = 16;
-
 /// Does `wanted` accept an interface of the namespace that has `addr`?
 pub(crate) fn any_with(
     net: &NetRef,
     addr: V4,
     presence: Presence,
-    _rcu: Rcu<'_>,
+    rcu: Rcu<'_>,
     wanted: impl Fn(Device<'_>) -> bool,
 ) -> bool {
-    let mut devices = [core::ptr::null_mut(); MOST];
-    let up = presence == Presence::Up;
-    // SAFETY: The namespace is alive; as many devices are written as there is room for.
-    let count = unsafe {
-        let first = devices.as_mut_ptr();
-        ffi::fastnat_shim_addr_devs(net.as_ptr(), wire(addr), up, first, MOST as u32)
-    };
-    // SAFETY: Null, or valid under RCU.
-    let device = |ptr: &*mut bindings::net_device| unsafe { Device::from_ptr(*ptr) };
-    let devices = devices.iter().take(count as usize).filter_map(device);
-    devices.into_iter().any(wanted)
+    all(net, rcu).any(|dev| {
+        (presence == Presence::Any || dev.is_up()) && dev.has_addr(addr) && wanted(dev)
+    })
 }
 
 /// The number of the interface with this name, if there is one.
@@ -143,6 +139,13 @@ pub(crate) fn index_of(net: &NetRef, name: &IfName) -> Option<u32> {
     }
 }
 
+/// Has there been a VRF since the module was loaded? Most machines have none, and packets need not be asked then.
+#[inline]
+pub(super) fn vrf_seen() -> bool {
+    // SAFETY: A byte that is 0 or 1, and set once.
+    unsafe { (&raw const ffi::fastnat_shim_vrf_seen).read_volatile() }
+}
+
 /// All interfaces of a namespace.
 pub(crate) fn all<'a>(net: &'a NetRef, _rcu: Rcu<'a>) -> impl Iterator<Item = Device<'a>> {
     let next = |dev: Option<Device<'a>>| {
@@ -153,25 +156,32 @@ pub(crate) fn all<'a>(net: &'a NetRef, _rcu: Rcu<'a>) -> impl Iterator<Item = De
     core::iter::successors(next(None), move |dev| next(Some(*dev)))
 }
 
-/// The interface by which the packet of a hook, which came in by another or the same, would leave if it were to
-/// `addr`; `None` if it would not.
+/// The interface by which the packet of a hook, which came in by another or the same, would leave if `tuple`
+/// were its tuple; `None` if it would not.
 pub(crate) fn towards<'a>(
     context: &Context<'_>,
     skb: &Skb,
-    addr: V4,
+    tuple: &Tuple<V4>,
     _rcu: Rcu<'a>,
 ) -> Option<Device<'a>> {
-    let input = context.input()?.as_ptr();
+    let (input, tuple) = (context.input()?.as_ptr(), sock_tuple(tuple));
     // SAFETY: Namespace, packet and input are valid while the hook runs, the device under RCU.
     unsafe {
         let net = context.net();
-        Device::from_ptr(ffi::fastnat_shim_dev_towards(
-            net,
-            skb.as_ptr(),
-            input,
-            wire(addr),
-        ))
+        Device::from_ptr(ffi::fastnat_shim_dev_towards(net, skb.as_ptr(), input, &tuple))
     }
+}
+
+/// Are there rules of routing besides the usual ones? VRFs have one.
+pub(crate) fn has_rules(context: &Context<'_>) -> bool {
+    // SAFETY: The namespace is valid while the hook runs.
+    unsafe { ffi::fastnat_shim_net_has_rules(context.net()) }
+}
+
+/// The interface of a namespace with this number.
+pub(crate) fn numbered<'a>(net: &'a NetRef, ifindex: u32, _rcu: Rcu<'a>) -> Option<Device<'a>> {
+    // SAFETY: The namespace is alive, the device valid under RCU.
+    unsafe { Device::from_ptr(ffi::fastnat_shim_dev_numbered(net.as_ptr(), ifindex)) }
 }
 
 /// The interface of this namespace with this name.

@@ -29,7 +29,7 @@ pub(crate) fn without_localnet(net: &NetRef, among: &Interfaces) -> Option<IfNam
     let (mut found, mut first) = (false, None);
     rcu::read(|rcu| {
         for device in dev::all(net, rcu).take(MOST) {
-            if device.is_internal() || !among.contains(&device.interface()) {
+            if device.is_internal() || !device.is_up() || !among.contains(&device.interface()) {
                 continue;
             }
             found = true;

@@ -2,7 +2,7 @@
 
 //! The netfilter hooks of a network namespace.
 
-use super::dev::Device;
+use super::dev::{self, Device};
 use super::ffi;
 use super::rcu::{self, Rcu};
 use super::route::{Neighbour, Route};
@@ -93,16 +93,24 @@ impl<'a> Context<'a> {
     /// go to.
     #[inline]
     pub(crate) fn zone(&self) -> Zone {
-        self.input()
-            .or(self.output())
-            .map_or(Zone::DEFAULT, |dev| dev.zone())
+        match dev::vrf_seen() {
+            true => self.zone_of(self.input().or(self.output())),
+            false => Zone::DEFAULT,
+        }
+    }
+
+    #[cold]
+    fn zone_of(&self, dev: Option<Device<'_>>) -> Zone {
+        dev.map_or(Zone::DEFAULT, |dev| dev.zone())
     }
 
     /// The routing domain that the packet goes to, as far as that is known.
+    #[inline]
     pub(crate) fn zone_out(&self) -> Zone {
-        self.output()
-            .or(self.input())
-            .map_or(Zone::DEFAULT, |dev| dev.zone())
+        match dev::vrf_seen() {
+            true => self.zone_of(self.output().or(self.input())),
+            false => Zone::DEFAULT,
+        }
     }
 
     #[inline]

@@ -69,6 +69,11 @@ impl Uplink {
     pub(crate) const fn of(ifindex: u32) -> Self {
         Self(ifindex)
     }
+
+    /// The number of the interface, if there is one.
+    pub(crate) const fn ifindex(self) -> u32 {
+        self.0
+    }
 }
 
 /// One direction of a flow, as the table holds it: all that a packet needs, in a cache line.

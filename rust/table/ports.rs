@@ -125,6 +125,17 @@ impl<A: Words> Drop for Claim<'_, A> {
     }
 }
 
+/// Who else would get what comes to a port that is free.
+#[derive(Copy, Clone, Eq, PartialEq)]
+pub(crate) enum Rival {
+    /// Nobody.
+    Nobody,
+    /// A socket of the host, whoever sends.
+    Socket,
+    /// What has begun from the remote endpoint that is spoken to, and only that.
+    Flow,
+}
+
 /// How a port is searched for.
 pub(crate) struct Wish<'a, A> {
     /// The protocol.
@@ -147,15 +158,15 @@ impl<A: Words> PortMap<A> {
         self.addr.0
     }
 
-    /// Claims a random free port that `usable` agrees to, and that is not reserved if there is one that is
-    /// not. `None` if there is none, none within a number of tries, or no memory.
+    /// Claims a random free port without a `rival`, and that is not reserved if there is one that is not. `None` if
+    /// there is none, none within a number of tries, or no memory.
     ///
-    /// A search calls `usable` `TRIES` times at most, and goes over the bitmap `LEAPS` and two times for
+    /// A search calls `rival` `TRIES` times at most, and goes over the bitmap `LEAPS` and two times for
     /// either kind of ports.
     pub(crate) fn claim(
         &self,
         wish: &Wish<'_, A>,
-        usable: impl Fn(u16) -> bool,
+        rival: impl Fn(u16) -> Rival,
     ) -> Option<Claim<'_, A>> {
         let bitmap = self.bitmap(wish.proto)?;
         bitmap.freshen(self.rest());
@@ -172,12 +183,12 @@ impl<A: Words> PortMap<A> {
             tries: TRIES,
         };
         let port = match wish.reserved.is_empty() || !wish.reserved.covers(wish.range) {
-            true => search.port(wish.reserved, &usable),
+            true => search.port(wish.reserved, &rival),
             false => None,
         };
         let last = || match wish.reserved.is_empty() {
             true => None,
-            false => search.port(&Reserved::<A>::none(), &usable),
+            false => search.port(&Reserved::<A>::none(), &rival),
         };
         let port = port.or_else(last)?;
         Some(self.claimed(wish.proto, port))
@@ -250,11 +261,11 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Takes a free port that is not `reserved`, and that `usable` agrees to.
+    /// Takes a free port that is not `reserved`, and has no `rival`.
     fn port<A: Addr>(
         &mut self,
         reserved: &Reserved<'_, A>,
-        usable: &impl Fn(u16) -> bool,
+        rival: &impl Fn(u16) -> Rival,
     ) -> Option<u16> {
         let mut leaps = 0..LEAPS;
         let mut start = self.start(reserved);
@@ -262,14 +273,19 @@ impl Search<'_> {
             let port = self.bitmap.pick(&self.among, reserved, start, self.freed)?;
             let mut cost = 1;
             if self.bitmap.take(port) {
-                if usable(port) {
+                let rival = rival(port);
+                if rival == Rival::Nobody {
                     return Some(port);
                 }
                 start = match leaps.next() {
                     Some(_) => self.start(reserved),
                     None => port.checked_add(1).unwrap_or(0),
                 };
-                if !self.bitmap.pass_over(port) {
+                // To others a port is as good as any that a flow has.
+                if rival == Rival::Flow {
+                    self.bitmap.free(port);
+                    cost = FORGOTTEN;
+                } else if !self.bitmap.pass_over(port) {
                     cost = FORGOTTEN;
                 }
             }

@@ -6,7 +6,7 @@
 //! A failed assertion ends the thread where it stands, so none is made on the RCU read side.
 
 use super::hash::{Cursor, Entry, Link, Progress, Table};
-use super::ports::{Claim, PortMap, PortMaps, Wish};
+use super::ports::{Claim, PortMap, PortMaps, Rival, Wish};
 use super::wheel::{Timed, Timer, Wheel};
 use crate::nat::addr::{Be16, Be32, Prefix, V4};
 use crate::nat::iface::{Interface, Interfaces};
@@ -379,19 +379,19 @@ mod ports {
         let (others, freed) = with_ports(|map| {
             let mut claims: [Option<Claim<'_, V4>>; 64] = [const { None }; 64];
             for claim in &mut claims {
-                *claim = map.claim(&wish(range, &Reserved::none()), |_| true);
+                *claim = map.claim(&wish(range, &Reserved::none()), |_| Rival::Nobody);
                 let port = claim.as_ref().map_or(0, Claim::port);
                 if let Some(seen) = seen.get_mut(usize::from(port).wrapping_sub(2000)) {
                     *seen = true;
                 }
             }
             let others = map
-                .claim(&wish(range, &Reserved::none()), |_| true)
+                .claim(&wish(range, &Reserved::none()), |_| Rival::Nobody)
                 .is_some();
             drop(claims);
             (
                 others,
-                map.claim(&wish(range, &Reserved::none()), |_| true)
+                map.claim(&wish(range, &Reserved::none()), |_| Rival::Nobody)
                     .is_some(),
             )
         })?;
@@ -410,14 +410,14 @@ mod ports {
         let good = with_ports(|map| {
             let mut claims: [Option<Claim<'_, V4>>; 64] = [const { None }; 64];
             for (number, claim) in claims.iter_mut().enumerate() {
-                *claim = map.claim(&wish(range, &reserved), |_| true);
+                *claim = map.claim(&wish(range, &reserved), |_| Rival::Nobody);
                 let port = claim.as_ref().map(Claim::port);
                 let good = |port| reserved.contains(port) == (number >= 16);
                 if !port.is_some_and(good) {
                     return false;
                 }
             }
-            map.claim(&wish(range, &reserved), |_| true).is_none()
+            map.claim(&wish(range, &reserved), |_| Rival::Nobody).is_none()
         })?;
         assert!(good);
         Ok(())
@@ -428,16 +428,19 @@ mod ports {
     fn sockets_are_passed_over() -> Result {
         let range = PortRange::new(2000, 4999).ok_or(EINVAL)?;
         let asked = AtomicU32::new(0);
-        let usable = |port| {
+        let rival = |port| {
             asked.fetch_add(1, Ordering::Relaxed);
-            port == 2345
+            match port {
+                2345 => Rival::Nobody,
+                _ => Rival::Socket,
+            }
         };
         let none = Reserved::none();
         let (first, then, asked_then, exact) = with_ports(|map| {
-            let first = map.claim(&wish(range, &none), usable);
+            let first = map.claim(&wish(range, &none), rival);
             let port = first.as_ref().map(Claim::port);
             let before = asked.load(Ordering::Relaxed);
-            let then = map.claim(&wish(range, &none), usable).is_some();
+            let then = map.claim(&wish(range, &none), rival).is_some();
             let more = asked.load(Ordering::Relaxed).wrapping_sub(before);
             // Who wants a certain port looks for himself.
             (
@@ -457,12 +460,12 @@ mod ports {
     #[test]
     fn a_search_ends() -> Result {
         let asked = AtomicU32::new(0);
-        let usable = |_| {
+        let rival = |_| {
             asked.fetch_add(1, Ordering::Relaxed);
-            false
+            Rival::Socket
         };
         let none = Reserved::none();
-        let found = with_ports(|map| map.claim(&wish(PortRange::ALL, &none), usable).is_some())?;
+        let found = with_ports(|map| map.claim(&wish(PortRange::ALL, &none), rival).is_some())?;
         assert!(!found && asked.load(Ordering::Relaxed) <= 4096);
         Ok(())
     }

@@ -2,13 +2,14 @@
 
 //! Warnings of what a policy says that does nothing, or not what it seems to.
 
-use super::super::text;
+use super::super::{text, TWO_TRANSLATORS};
 use crate::nat::addr::{Prefix, V4};
 use crate::nat::offload::Choice;
-use crate::nat::policy::Policy;
+use crate::nat::policy::{Policy, Side};
 use crate::nat::tuple::{ICMP, TCP, UDP};
 use crate::state::policy::{Entry, List, Target};
 use crate::state::Net;
+use crate::sys::conntrack;
 use crate::sys::devices;
 use crate::sys::msg::Attrs;
 use crate::sys::uapi::*;
@@ -39,6 +40,10 @@ pub(super) fn warn(
     if warnings.is_full() {
         return;
     }
+    let is_source = policy.action.side() == Side::Source;
+    if is_source && !net.settings.untracked() && conntrack::has_nat(&net.net) {
+        warnings.add(index, format_args!("policy {id}: {TWO_TRANSLATORS}"));
+    }
     for ifaces in [policy.matches.in_iface, policy.matches.out_iface] {
         let name = ifaces
             .name()
@@ -65,7 +70,7 @@ fn everybody(entry: &Entry) -> Option<&'static str> {
     let is_open = matches.in_iface.is_any() && matches.mark_mask == 0;
     match (&entry.target, is_open) {
         (Target::Pool(_) | Target::Masquerade(_), true) => {
-            Some("without src or out it translates outside hosts, but no hairpins")
+            Some("without src or out, strangers are translated too, but no hairpins")
         }
         (Target::Pool(_) | Target::Masquerade(_), false) => {
             Some("without src or out it translates no hairpins")
