@@ -121,7 +121,7 @@ an_address_is_removed() {
 	is "answered at once" "$(burst v 1)" 1
 	past v
 	works "address" ip -n "$gw" addr del 192.0.2.1/24 dev wan0
-	comes_true "its flows are gone" 4 flows_are 0
+	comes_true "its flows are gone" 30 flows_are 0
 	works "address" ip -n "$gw" addr add 192.0.2.1/24 dev wan0
 	like "server saw" "$(say v)" '^192\.0\.2\.'
 	warm v

@@ -5,7 +5,8 @@ A case is a name, from which side it comes, the packets, and one of
   Through(checks)     comes out on the other side, translated
   Drop(reason, n)     fastnat drops n packets, counted under the reason
   Stack(counter)      the kernel drops it, ahead of fastnat or behind it, and counts that there
-  Quiet()             nothing comes out on the other side, and fastnat drops nothing: it is the gateway's own
+  Quiet()             nothing comes out on the other side, and fastnat drops nothing: it is the gateway's own,
+                      or goes back by where it came from; a redirect of the kernel about that may be dropped
 No case may leave a flow behind unless it says flows=N.
 """
 from hostile_packets import UDP, error, icmp, ip, mend, pieces, put16, query, tcp, udp
@@ -35,8 +36,8 @@ class Stack:
 
 
 class Quiet:
-    def __init__(self, flows=0):
-        self.flows = flows
+    def __init__(self, flows=0, returns=False):
+        self.flows, self.may_drop = flows, {"drop-redirect"} if returns else set()
 
 
 HEADER = Stack("Ip.InHdrErrors")
@@ -208,7 +209,7 @@ def addresses():
         yield f"{name} to port 0 of the gateway", OUT, [make(SERVER, GATEWAY, 6000, 0)], Quiet()
         yield f"{name} from the inside to itself (land)", IN, [make(CLIENT, CLIENT, 6000, 6000)], Quiet()
         # The policy says --out wan0, and that is how it leaves again.
-        yield f"{name} from the outside to itself (land)", OUT, [make(SERVER, SERVER, 6000, 6000)], Quiet(flows=1)
+        yield f"{name} from the outside to itself (land)", OUT, [make(SERVER, SERVER, 6000, 6000)], Quiet(flows=1, returns=True)
         yield f"{name} to a service from its own endpoint (land)", OUT, [make(GATEWAY, GATEWAY, 8080, 8080)], \
             Stack(*MARTIAN.counters, flows=1 if name == "tcp" else 0)
         yield f"{name} to a whole address from itself (land)", OUT, [make(WHOLE, WHOLE, 9, 9)], Through(flows=1, dst=CLIENT)
@@ -231,7 +232,7 @@ def addresses():
     yield "from the inside, from 240.0.0.1", IN, outward("240.0.0.1"), MARTIAN
     yield "from the outside, from 240.0.0.1", OUT, outward("240.0.0.1", GATEWAY), Quiet()
     yield "from the inside, to 240.0.0.1", IN, outward(CLIENT, "240.0.0.1"), Through(flows=1, src=GATEWAY)
-    yield "from the outside, to 240.0.0.1", OUT, outward(SERVER, "240.0.0.1"), Quiet(flows=1)
+    yield "from the outside, to 240.0.0.1", OUT, outward(SERVER, "240.0.0.1"), Quiet(flows=1, returns=True)
 
 
 def has_flags(flags):

@@ -54,7 +54,7 @@ new_flows_follow_a_changed_address() {
 }
 
 flows_of_a_lost_address_end() {
-	comes_true "flows at the old address end" 10 none_at 192.0.2.1
+	comes_true "flows at the old address end" 30 none_at 192.0.2.1
 	is "bindings at the old address" "$(fn --json binding list |
 		jq '[.[] | select(."outside-addr" == "192.0.2.1")] | length')" 0
 	at_least "flushed" "$(counter flows-flushed)" 2

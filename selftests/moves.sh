@@ -40,11 +40,11 @@ the_uplink_leaves_and_comes_back() {
 	past u
 	is "a stream" "$(agent stream u)" ok
 	uplink_to "$gw2"
-	comes_true "flows of its address are gone" 5 flows_are 0
+	comes_true "flows of its address are gone" 30 flows_are 0
 	is "bindings" "$(bindings)" 0
 	uplink_to "$gw"
 	agent streamed u >/dev/null
-	comes_true "answered" 5 answers u
+	comes_true "answered" 30 answers u
 	warm u
 	past u
 	# TCP was told, or begins anew; a new connection in any case.
@@ -63,7 +63,7 @@ the_inside_leaves_and_comes_back() {
 	is "nobody" "$(silent burst t 1)" 0
 	inside_to "$gw"
 	agent streamed u >/dev/null
-	comes_true "answered" 5 answers u
+	comes_true "answered" 30 answers u
 	# What was said in vain is said once more by TCP, and answered first.
 	agent close t >/dev/null
 	hold t tcp "$client" - 192.0.2.2:80
@@ -114,7 +114,7 @@ there_and_back_many_times() {
 	done
 	agent calm >/dev/null
 	agent streamed u >/dev/null
-	comes_true "answered" 5 answers u
+	comes_true "answered" 30 answers u
 	warm u
 	past u
 	is "hooks of the early lookup" "$(hooks)" "1 1"

@@ -59,7 +59,7 @@ no_flows_at() { [[ $(fn --json flow list | jq "[.[] | select(.translated.\"src-a
 
 a_new_call_gets_another_address() {
 	hang_up
-	comes_true "flows of the old address are gone" 5 no_flows_at 198.51.100.7
+	comes_true "flows of the old address are gone" 30 no_flows_at 198.51.100.7
 	call 198.51.100.9 || return
 	like "the same UDP socket" "$(say u)" '^198\.51\.100\.9:'
 	like "a new connection" "$(ask tcp "$client" - 198.51.100.1:80)" '^198\.51\.100\.9:'

@@ -162,7 +162,7 @@ of_masquerade_it_goes_with_the_address() {
 	add 10.0.0.2:4000 198.51.100.9:5006
 	is "client heard" "$(knock 198.51.100.9:5006)" "192.0.2.2:999 knock"
 	ip -n "$gw" addr del 198.51.100.9/24 dev wan0
-	comes_true "no binding" 6 no_bindings
+	comes_true "no binding" 30 no_bindings
 }
 
 # Nobody but the service, or the inside host of the dnat policy, would hear of them otherwise.

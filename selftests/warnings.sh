@@ -155,8 +155,8 @@ so_are_packets_to_many_hosts() {
 
 outside_hosts_are_not_to_be_translated() {
 	configure pool add out --range 203.0.113.7
-	like "pool" "$(said policy add snat --pool out --id 1 --proto udp)" 'policy 1: without src or out it translates outside hosts, but no hairpins'
-	like "masquerade" "$(said policy add masquerade --id 2 --proto tcp)" 'policy 2: without src or out it translates outside hosts, but no hairpins'
+	like "pool" "$(said policy add snat --pool out --id 1 --proto udp)" 'policy 1: without src or out, strangers are translated too, but no hairpins'
+	like "masquerade" "$(said policy add masquerade --id 2 --proto tcp)" 'policy 2: without src or out, strangers are translated too, but no hairpins'
 	unconfigure
 }
 

@@ -195,7 +195,9 @@ fn warn(warnings: &mut Warnings, attrs: &Attrs<'_>, net: &Net, policies: &List) 
         );
     }
     let sources = |entry: &Arc<Entry>| entry.policy.action.side() == Side::Source;
-    let translates = policies.iter().any(|entry| sources(entry) && entry.translates());
+    let translates = policies
+        .iter()
+        .any(|entry| sources(entry) && entry.translates());
     if asked(&modes) && rules.tracked && translates && conntrack::has_nat(&net.net) {
         warnings.add(0, format_args!("{}", TWO_TRANSLATORS));
     }

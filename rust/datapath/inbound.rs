@@ -46,9 +46,7 @@ pub(super) fn plain(
 ) -> Outcome {
     match entry {
         None => first(hook, skb, &plain.packet()),
-        Some(entry) if entry.half() == Half::Dst => {
-            step::translate_plain(hook, skb, plain, entry)
-        }
+        Some(entry) if entry.half() == Half::Dst => step::translate_plain(hook, skb, plain, entry),
         Some(entry) => from_inside(hook, skb, entry),
     }
 }

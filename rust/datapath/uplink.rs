@@ -14,8 +14,8 @@ use crate::nat::rewrite::Half;
 use crate::nat::tuple::TCP;
 use crate::state::policy::Target;
 use crate::state::stats::Counter;
-use crate::sys::{conntrack, dev};
 use crate::sys::skb::Skb;
+use crate::sys::{conntrack, dev};
 use crate::table::flow::{FlowEntry, Uplink};
 
 /// Has a packet of `entry`, whose source that translates, another way out than its flow?

@@ -36,7 +36,10 @@ impl FailedNeighbours {
         let (now, last) = (time::now().0, self.forgot.load(Ordering::Relaxed));
         let order = Ordering::Relaxed;
         now.wrapping_sub(last) >= time::hz() / OFTEN
-            && self.forgot.compare_exchange(last, now, order, order).is_ok()
+            && self
+                .forgot
+                .compare_exchange(last, now, order, order)
+                .is_ok()
     }
 
     /// Takes note of what a neighbour is now. True if it had failed, and is back.

@@ -123,9 +123,8 @@ pub(crate) fn any_with(
     rcu: Rcu<'_>,
     wanted: impl Fn(Device<'_>) -> bool,
 ) -> bool {
-    all(net, rcu).any(|dev| {
-        (presence == Presence::Any || dev.is_up()) && dev.has_addr(addr) && wanted(dev)
-    })
+    all(net, rcu)
+        .any(|dev| (presence == Presence::Any || dev.is_up()) && dev.has_addr(addr) && wanted(dev))
 }
 
 /// The number of the interface with this name, if there is one.
@@ -168,7 +167,12 @@ pub(crate) fn towards<'a>(
     // SAFETY: Namespace, packet and input are valid while the hook runs, the device under RCU.
     unsafe {
         let net = context.net();
-        Device::from_ptr(ffi::fastnat_shim_dev_towards(net, skb.as_ptr(), input, &tuple))
+        Device::from_ptr(ffi::fastnat_shim_dev_towards(
+            net,
+            skb.as_ptr(),
+            input,
+            &tuple,
+        ))
     }
 }
 

@@ -417,7 +417,8 @@ mod ports {
                     return false;
                 }
             }
-            map.claim(&wish(range, &reserved), |_| Rival::Nobody).is_none()
+            map.claim(&wish(range, &reserved), |_| Rival::Nobody)
+                .is_none()
         })?;
         assert!(good);
         Ok(())

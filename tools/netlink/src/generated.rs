@@ -309,7 +309,8 @@ attribute_set! {
         43 flush_matching: bool = "flush-matching",
         /// Flows that go on as before although the policy may concern them: their first packet
         /// matches it by addresses, protocol and ports, and no policy that is asked earlier
-        /// decides. Interfaces and marks are not looked at.
+        /// decides. Flows remember neither the interfaces nor the mark of their first packet; a
+        /// flow is not counted if its own policy names an interface at the other end of its way.
         44 older_flows: Option<u32> = "older-flows",
         /// Flows that flush-matching ended.
         45 flushed_flows: Option<u32> = "flushed-flows",
