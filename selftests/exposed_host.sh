@@ -20,6 +20,7 @@ TESTS=(
 	the_exposed_host_keeps_the_network
 	strangers_get_to_the_exposed_host
 	the_gateway_keeps_the_network
+	tunnels_of_the_gateway_stay
 	the_gateway_asks_who_spoke_to_the_exposed_host
 	connections_of_the_gateway_outlive_the_policy
 	the_gateway_with_a_pool
@@ -133,6 +134,25 @@ strangers_get_to_the_exposed_host() {
 the_gateway_keeps_the_network() {
 	exposing masquerade --out wan0
 	gateway_reaches
+}
+
+# Who begins is let in: GRE has no ports that a policy could name.
+tunnels_of_the_gateway_stay() {
+	local before
+	ip -n "$gw" link add gre7 type gre local 192.0.2.1 remote 192.0.2.2 ttl 64 2>/dev/null || { skip "no GRE"; return; }
+	works "address" ip -n "$gw" addr add 10.7.0.1 peer 10.7.0.2/32 dev gre7
+	works "link" ip -n "$gw" link set gre7 up
+	works "tunnel" ip -n "$server" link add gre7 type gre local 192.0.2.2 remote 192.0.2.1 ttl 64
+	works "address" ip -n "$server" addr add 10.7.0.2 peer 10.7.0.1/32 dev gre7
+	works "link" ip -n "$server" link set gre7 up
+	exposing masquerade --out wan0
+	before=$(counter drop-protocol)
+	is "the other end begins" "$(at "$server" ping -qc1 -W1 10.7.0.1 >/dev/null && echo answered)" ""
+	at_least "drop-protocol" "$(counter drop-protocol)" $((before + 1))
+	works "the gateway begins" at "$gw" ping -qc1 -W5 10.7.0.2
+	works "the other end answers and asks" at "$server" ping -qc1 -W5 10.7.0.1
+	ip -n "$gw" link del gre7
+	ip -n "$server" link del gre7
 }
 
 # It asks from a port to which this very socket has sent before, for the exposed host: the answer has to get

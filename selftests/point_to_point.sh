@@ -23,6 +23,7 @@ TESTS=(
 	an_interface_of_tunnels
 	a_second_address_of_the_interface
 	a_changed_peer_keeps_connections
+	an_uplink_without_an_address
 )
 
 inside_hosts_are_masqueraded() {
@@ -102,6 +103,24 @@ a_changed_peer_keeps_connections() {
 	works "address" ip -n "$gw" addr add 198.51.100.7 peer 198.51.100.9/32 dev wan0
 	works "route" ip -n "$gw" route replace 198.51.100.1 dev wan0
 	like "after" "$(say t)" '^198\.51\.100\.7:'
+}
+
+# An unnumbered uplink has the address of the loopback device.
+an_uplink_without_an_address() {
+	works "address" ip -n "$gw" addr flush dev wan0
+	works "address" ip -n "$gw" addr add 203.0.113.9/32 dev lo
+	works "routes" ip -n "$gw" -batch - <<-END
+		route add 198.51.100.1 dev wan0
+		route add 198.51.100.2 dev wan0
+	END
+	works "route" ip -n "$server" route add 203.0.113.9 dev eth0
+	configure policy add masquerade --out wan0
+	like "UDP" "$(ask udp "$client" - 198.51.100.1:53)" '^203\.0\.113\.9:'
+	hold t tcp "$client" - 198.51.100.1:80
+	like "TCP" "$(say t)" '^203\.0\.113\.9:'
+	works "another address of the gateway" ip -n "$gw" addr add 192.0.2.99/32 dev lan0
+	like "the same connection" "$(say t)" '^203\.0\.113\.9:'
+	is "the gateway" "$(ask udp "$gw" 203.0.113.9:5000 198.51.100.1:53)" 203.0.113.9:5000
 }
 
 start_agent

@@ -26,6 +26,7 @@ TESTS=(
 	loopback_addresses_are_no_pool
 	memory_that_is_not_there
 	tracked_flows_are_not_offloaded
+	rules_of_nftables_may_translate_tracked_flows_too
 	none_stands_alone
 )
 
@@ -197,6 +198,23 @@ tracked_flows_are_not_offloaded() {
 	like "with the policy" "$(said config set --conntrack tracked)" 'nothing is offloaded'
 	is "untracked" "$(said config set --conntrack untracked --offload on)" ""
 	configure config set --offload off
+	unconfigure
+}
+
+rules_of_nftables_may_translate_tracked_flows_too() {
+	at "$gw" nft list ruleset >/dev/null 2>&1 || { skip "no nftables"; return; }
+	configure policy add masquerade --out wan0
+	is "no rules" "$(said config set --conntrack tracked)" ""
+	works "nft" at "$gw" nft -f - <<-'END'
+		table ip nat {
+			chain post { type nat hook postrouting priority srcnat; oifname "wan0" masquerade; }
+		}
+	END
+	like "setting" "$(said config set --conntrack tracked)" 'nft or iptables translate here, too'
+	like "policy" "$(said policy add masquerade --out lan0)" 'nft or iptables translate here, too'
+	is "untracked" "$(said config set --conntrack untracked)" ""
+	works "nft" at "$gw" nft delete table ip nat
+	is "no rules" "$(said config set --conntrack tracked)" ""
 	unconfigure
 }
 
