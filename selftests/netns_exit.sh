@@ -62,7 +62,7 @@ its_interfaces_go_before_it() {
 	new_gateway
 	is "answered" "$(agent flood 4 g "$client" - 192.0.2.2:53 20)" 20
 	ip -n "$gw" link del wan0
-	comes_true "its flows are gone" 5 flows_are 0
+	comes_true "its flows are gone" 30 flows_are 0
 	ip -n "$gw" link del lan0
 	kill_gateway
 }

@@ -87,11 +87,16 @@ static bool fastnat_borrows(const struct net_device *dev, __be32 addr)
 {
 	const struct in_device *in_dev = __in_dev_get_rcu(dev);
 	const struct net_device *owner;
+	const struct in_ifaddr *ifa;
 
 	if (!in_dev || rcu_access_pointer(in_dev->ifa_list) || !addr)
 		return false;
 	owner = __ip_dev_find(dev_net(dev), addr, false);
-	return owner && (owner->flags & IFF_LOOPBACK || netif_is_l3_master(owner));
+	if (!owner || !(owner->flags & IFF_LOOPBACK || netif_is_l3_master(owner)))
+		return false;
+	ifa = fastnat_ifa(owner, addr);
+	/* Not 127.0.0.1. */
+	return ifa && ifa->ifa_scope == RT_SCOPE_UNIVERSE;
 }
 
 /* Under RCU. */
