@@ -193,7 +193,8 @@ two_ports_to_one_server_never_share_a_reply() {
 		is "by port $second as well" "$(silent say d "192.0.2.1:$second")" timeout
 		is "drop-conflict" "$(counter drop-conflict)" $((before + 1))
 		is "by port $first again" "$(say d "192.0.2.1:$first")" 192.0.2.2:7000
-		is "ports of the flows" "$(fn --json flow list | jq -c 'map(.orig."dst-port")')" "[$first]"
+		# Of TCP, a last segment of the tests before may have begun one.
+		is "ports of the flows" "$(fn --json flow list --proto udp | jq -c 'map(.orig."dst-port")')" "[$first]"
 	done
 }
 
