@@ -151,8 +151,6 @@ the_gateway_and_its_neighbours() {
 	like "to its outer address" "$(ask tcp "$client" - 192.0.2.1:22)" '^10\.0\.0\.2:'
 }
 
-mac() { ip -n "$gw" -json link show "$1" | jq -r ".[].address"; }
-
 # by NAME MAC: the client sends to the gateway at another address of its.
 by() {
 	works "$1" ip -n "$client" neigh replace 10.0.0.1 lladdr "$2" dev eth0
@@ -162,12 +160,12 @@ by() {
 
 # Both ports have theirs; a device on top, as keepalived has it, another one.
 other_link_layer_addresses_of_the_gateway() {
-	by "its own port" "$(mac p0)"
-	by "another port" "$(mac p1)"
+	by "its own port" "$(mac "$gw" p0)"
+	by "another port" "$(mac "$gw" p1)"
 	works "macvlan" ip -n "$gw" link add mac0 link br0 type macvlan mode bridge
 	works "up" ip -n "$gw" link set mac0 up
 	agent sysctl "$gw" net.ipv4.conf.mac0.rp_filter=0 net.ipv4.conf.all.rp_filter=0 >/dev/null
-	by "a macvlan" "$(mac mac0)"
+	by "a macvlan" "$(mac "$gw" mac0)"
 	works "restored" ip -n "$client" neigh del 10.0.0.1 dev eth0
 }
 

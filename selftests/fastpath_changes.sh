@@ -27,7 +27,6 @@ TESTS=(
 )
 
 neighbour() { works "neighbour" ip -n "$gw" neigh "$1" "$2" dev "$3" "${@:4}"; }
-mac() { ip -n "$1" -j link show "$2" | jq -r '.[].address'; }
 known_as() { [[ $(ip -n "$gw" neigh show 192.0.2.2 dev wan0) =~ $1 ]]; }
 
 a_neighbour_has_another_address() {
@@ -81,8 +80,6 @@ a_neighbour_does_not_answer() {
 	warm u
 	past u
 }
-
-answers() { [[ $(silent burst "$1" 1) == 1 ]]; }
 
 another_neighbour_on_the_way_back() {
 	neighbour replace 10.0.0.2 lan0 lladdr 02:00:00:00:00:99 nud permanent

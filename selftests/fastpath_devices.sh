@@ -33,9 +33,6 @@ begin() {
 	OFFLOADED_EVER=0
 }
 
-# link NS ARGUMENTS…: as ip link does.
-link() { NOTES[$1]+="link ${*:2}"$'\n'; }
-
 # ready IN OUT [CLIENT_IF [SERVER_IF]]: addresses on the gateway's interfaces IN and OUT; offload on.
 ready() {
 	up "$client" "${3:-eth0}" 10.0.0.2/24
@@ -50,29 +47,11 @@ ready() {
 	endpoints
 }
 
-# offloaded_whole: packets and large transfers, both ways.
-offloaded_whole() {
-	warm u t
-	past u
-	past t
-	transfer_past "out" "$client" "$server" 192.0.2.2
-	transfer_past "in" "$server" "$client" 192.0.2.1
-}
-
 not_offloaded() {
 	warm u t
 	through u
 	through t
 	is "a large payload" "$(transfer "$client" "$server" 192.0.2.2 81 1)" intact
-}
-
-# The agent's sockets keep a namespace alive, and with it what is in it.
-finish() {
-	agent close u >/dev/null
-	agent close t >/dev/null
-	printf 'netns del %s\n' "${NAMESPACES[@]}" | ip -batch -
-	gw=
-	NAMESPACES=()
 }
 
 vlans_are_offloaded() {
@@ -125,8 +104,6 @@ what_a_bridge_forwards_is_not_offloaded() {
 	rmmod br_netfilter
 }
 
-mac() { ip -n "$1" -j link show "$2" | jq -r '.[].address'; }
-
 a_bond_is_offloaded_and_fails_over() {
 	needs bonding "bonding" || return
 	needs bridge "bridges" || return
@@ -150,8 +127,6 @@ a_bond_is_offloaded_and_fails_over() {
 	past t
 	finish
 }
-
-answers() { [[ $(silent burst "$1" 1) == 1 ]]; }
 
 macvlans_are_offloaded() {
 	needs macvlan "macvlan" || return
@@ -203,12 +178,6 @@ vxlan_is_right() {
 	is "a large payload out" "$(transfer "$client" "$server" 192.0.2.2 81 1)" intact
 	is "a large payload in" "$(transfer "$server" "$client" 192.0.2.1 81 1)" intact
 	finish
-}
-
-needs() {
-	# A bond of init is of no use here.
-	[[ $1 != bonding ]] || set -- "$@" max_bonds=0
-	modprobe -q "$1" "${@:3}" 2>/dev/null || [[ -d /sys/module/$1 ]] || { skip "no $2"; return 1; }
 }
 
 start_agent

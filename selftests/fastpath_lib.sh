@@ -91,6 +91,9 @@ half_past() {
 	at_least "packets of $1 that FORWARD saw" "$SEEN" "$count"
 }
 
+# answers NAME: one exchange is answered.
+answers() { [[ $(silent burst "$1" 1) == 1 ]]; }
+
 # unanswered WHAT NAME [SIZE]: nothing comes back.
 unanswered() { is "$1" "$(silent burst "$2" 1 "${@:3}")" 0; }
 
@@ -101,6 +104,25 @@ transfer_past() {
 	observe
 	at_least "$1: packets offloaded" "$OFFLOADED" 20
 	((SEEN <= 24)) || fail "$1: FORWARD saw $SEEN packets"
+}
+
+# Packets and large transfers, both ways.
+offloaded_whole() {
+	warm u t
+	past u
+	past t
+	transfer_past "out" "$client" "$server" 192.0.2.2
+	transfer_past "in" "$server" "$client" 192.0.2.1
+}
+
+# The end of sockets u and t and of all namespaces: the agent's sockets keep a namespace alive, and with it
+# what is in it.
+finish() {
+	agent close u >/dev/null
+	agent close t >/dev/null
+	printf 'netns del %s\n' "${NAMESPACES[@]}" | ip -batch -
+	gw=
+	NAMESPACES=()
 }
 
 # The gateway of gateway_topology, told to offload; servers on port 53 (UDP) and 80 (TCP) of the

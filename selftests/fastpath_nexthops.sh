@@ -67,9 +67,7 @@ absent() {
 	fails "$2" "$3"
 }
 present() { at "$1" ip link set eth0 arp on; }
-comes_back() { ip -n "$gw" neigh replace "$1" dev "$2" lladdr "$(mac "$3")" nud reachable; }
-mac() { ip -n "$1" -json link show eth0 | jq -r '.[].address'; }
-
+comes_back() { ip -n "$gw" neigh replace "$1" dev "$2" lladdr "$(mac "$3" eth0)" nud reachable; }
 a_neighbour_that_fails_and_comes_back() {
 	agent sysctl "$gw" net.ipv4.fib_multipath_use_neigh=1 net.ipv4.fib_multipath_hash_policy=1 >/dev/null
 	works "route" far nexthop via 192.0.2.2 nexthop via 192.0.3.2

@@ -36,8 +36,6 @@ everywhere() {
 }
 
 # Of a link in another namespace; /sys shows this one's.
-mac() { ip -n "$1" -j link show "$2" | jq -r '.[].address'; }
-
 # looked_at NS IF SRC DST FROM_NS FROM_IF: of packets from SRC to DST, how they came in.
 looked_at() {
 	local seen macs

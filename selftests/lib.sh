@@ -48,6 +48,13 @@ tests_run() {
 }
 
 skip() { SKIPPED=$*; }
+
+# needs MODULE WHAT [PARAMETERS…]: a module of the kernel, for WHAT.
+needs() {
+	# A bond of init is of no use here.
+	[[ $1 != bonding ]] || set -- "$@" max_bonds=0
+	modprobe -q "$1" "${@:3}" 2>/dev/null || [[ -d /sys/module/$1 ]] || { skip "no $2"; return 1; }
+}
 skip_all() { printf 'KTAP version 1\n1..0 # SKIP %s\n' "$*"; exit "$KSFT_SKIP"; }
 note() { printf '# %s\n' "$@"; }
 
@@ -152,6 +159,8 @@ up() {
 	[[ $3 == - ]] || address "$1" "$3" "$2"
 }
 
+# link NS ARGUMENTS…: as ip link does.
+link() { NOTES[$1]+="link ${*:2}"$'\n'; }
 address() { NOTES[$1]+="addr add $2 dev $3"$'\n'; }
 route() { NOTES[$1]+="route replace ${*:2}"$'\n'; }
 
@@ -277,6 +286,10 @@ flows() { count orig "$(fn --json flow list "$@")"; }
 bindings() { count inside-addr "$(fn --json binding list)"; }
 flows_are() { [[ $(flows "${@:2}") == "$1" ]]; }
 
+# flows_at ADDR [SELECTION…]: how many flows have this outside address.
+flows_at() { fn --json flow list "${@:2}" | jq "[.[] | select(.translated.\"src-addr\" == \"$1\")] | length"; }
+no_flows_at() { [[ $(flows_at "$@") == 0 ]]; }
+
 load_module() {
 	[[ -d /sys/module/fastnat ]] || modprobe fastnat 2>/dev/null || insmod "$HERE/../fastnat.ko"
 }
@@ -341,9 +354,13 @@ captured() {
 	tcpdump -Z root -nnvvr "$file" not ether proto 0x88b5 2>/dev/null
 }
 
+# mac NS IF: its link-layer address.
+mac() { ip -n "$1" -j link show "$2" | jq -r '.[].address'; }
+no_link() { ! ip -n "$1" link show "$2" 2>/dev/null; }
+
 # ---- large transfers with real programs ----
 
-# transfer FROM TO ADDR PORT MEGABYTES: over TCP; prints whether the SHA-256 of both ends agree.
+# transfer FROM TO ADDR PORT MEGABYTES [SENT_TO]: over TCP, to the port SENT_TO where that is forwarded; prints whether the SHA-256 of both ends agree.
 transfer() {
 	local receiver
 	head -c "${5}M" /dev/urandom >"$TMP/sent"
@@ -351,7 +368,7 @@ transfer() {
 	at "$2" timeout $((20 * SLOW)) socat -u TCP4-LISTEN:"$4",reuseaddr OPEN:"$TMP/received" &
 	receiver=$!
 	wait_for 5 listening "$2" "$4"
-	at "$1" timeout $((10 * SLOW)) socat -u OPEN:"$TMP/sent" TCP4:"$3:$4",connect-timeout=$((4 * SLOW)) 2>/dev/null || kill "$receiver"
+	at "$1" timeout $((10 * SLOW)) socat -u OPEN:"$TMP/sent" TCP4:"$3:${6:-$4}",connect-timeout=$((4 * SLOW)) 2>/dev/null || kill "$receiver"
 	wait "$receiver" 2>/dev/null
 	if [[ $(sha256sum <"$TMP/received") == "$(sha256sum <"$TMP/sent")" ]]; then echo intact; else echo damaged; fi
 }

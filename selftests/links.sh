@@ -28,8 +28,6 @@ begin() {
 	OFFLOADED_EVER=0
 }
 
-link() { NOTES[$1]+="link ${*:2}"$'\n'; }
-
 # ready IN OUT CLIENT_IF SERVER_IF: addresses; offload and early lookup on.
 ready() {
 	up "$client" "$3" 10.0.0.2/24
@@ -45,21 +43,8 @@ ready() {
 	endpoints
 }
 
-# The agent's sockets keep a namespace alive, and with it what is in it.
-finish() {
-	agent close u >/dev/null
-	agent close t >/dev/null
-	printf 'netns del %s\n' "${NAMESPACES[@]}" | ip -batch -
-	gw=
-	NAMESPACES=()
-}
-
-offloaded_whole() {
-	warm u t
-	past u
-	past t
-	transfer_past "out" "$client" "$server" 192.0.2.2
-	transfer_past "in" "$server" "$client" 192.0.2.1
+whole_and_in_fragments() {
+	offloaded_whole
 	like "fragments" "$(ask udp "$client" - 192.0.2.2:53 8000)" '^192\.0\.2\.1:'
 }
 
@@ -83,7 +68,7 @@ double_tags() {
 	double "$server" eth0
 	ready lan0.7.70 wan0.7.70 eth0.7.70 eth0.7.70
 	capture tags "$server" eth0 'ether proto 0x88a8 or vlan'
-	offloaded_whole
+	whole_and_in_fragments
 	works "dump" captured tags >/dev/null
 	tcpdump -Z root -enr "$CAPTURE_FILE" 2>/dev/null >"$TMP/tags"
 	at_least "packets with both tags" "$(grep -c 'vlan 7, .*vlan 70, .*192\.0\.2\.1\.[0-9]* > 192\.0\.2\.2\.53' "$TMP/tags")" 4
@@ -104,7 +89,7 @@ room_for_a_tag_is_made() {
 	link "$server" add link eth0 name eth0.7 type vlan id 7
 	ready lan0 wan0.7 eth0 eth0.7
 	works "no help" at "$gw" ethtool -K wan0 txvlan off
-	offloaded_whole
+	whole_and_in_fragments
 	finish
 }
 
@@ -118,7 +103,7 @@ netkit() {
 	fi
 	works "netkit" ip -n "$gw" link add wan0 type netkit mode "$1" peer name eth0 netns "$server"
 	ready lan0 wan0 eth0 eth0
-	offloaded_whole
+	whole_and_in_fragments
 	finish
 }
 
@@ -161,8 +146,6 @@ a_host_roams_between_ports_of_a_bridge() {
 	is "flows" "$(fn --json flow list --proto tcp | jq '[.[] | select(.orig."src-port" == 4001)] | length')" 1
 	finish
 }
-
-answers() { [[ $(silent burst "$1" 1) == 1 ]]; }
 
 # As one router takes over from another. Each says so at once.
 a_next_hop_is_replaced_under_load() {
@@ -232,8 +215,6 @@ labels_in_errors_from_inside_stay() {
 	agent close s >/dev/null
 	finish
 }
-
-needs() { modprobe -q "$1" 2>/dev/null || [[ -d /sys/module/$1 ]] || { skip "no $2"; return 1; }; }
 
 start_agent
 tests_run

@@ -54,14 +54,12 @@ new_flows_follow_a_changed_address() {
 }
 
 flows_of_a_lost_address_end() {
-	comes_true "flows at the old address end" 30 none_at 192.0.2.1
+	comes_true "flows at the old address end" 30 no_flows_at 192.0.2.1
 	is "bindings at the old address" "$(fn --json binding list |
 		jq '[.[] | select(."outside-addr" == "192.0.2.1")] | length')" 0
 	at_least "flushed" "$(counter flows-flushed)" 2
 	is "the connection" "$(say t)" reset
 }
-
-none_at() { [[ $(fn --json flow list | jq "[.[] | select(.translated.\"src-addr\" == \"$1\")] | length") == 0 ]]; }
 
 without_an_address_nothing_leaks() {
 	local before

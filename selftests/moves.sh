@@ -33,8 +33,6 @@ to() {
 uplink_to() { to "$1" wan0 192.0.2.1/24; }
 inside_to() { to "$1" lan0 10.0.0.1/24; }
 
-answers() { [[ $(silent burst "$1" 1) == 1 ]]; }
-
 the_uplink_leaves_and_comes_back() {
 	warm u t
 	past u
@@ -143,8 +141,6 @@ gw2_dies() {
 	NAMESPACES=("${kept[@]}")
 	works "end" ip netns del "$gw2"
 }
-
-no_link() { ! ip -n "$1" link show "$2" 2>/dev/null; }
 
 hooks() {
 	local device

@@ -76,19 +76,6 @@ a_large_transfer_by_the_second() {
 	is "answers by eth0" $(($(received eth0) - before)) 0
 }
 
-# transfer of lib.sh, to another port than that where the receiver listens.
-transfer() {
-	local receiver
-	head -c "${5}M" /dev/urandom >"$TMP/sent"
-	: >"$TMP/received"
-	at "$2" timeout $((20 * SLOW)) socat -u TCP4-LISTEN:"$4",reuseaddr OPEN:"$TMP/received" &
-	receiver=$!
-	wait_for 5 listening "$2" "$4"
-	at "$1" timeout $((10 * SLOW)) socat -u OPEN:"$TMP/sent" TCP4:"$3:$6",connect-timeout=$((4 * SLOW)) 2>/dev/null || kill "$receiver"
-	wait "$receiver" 2>/dev/null
-	if cmp -s "$TMP/sent" "$TMP/received"; then echo intact; else echo damaged; fi
-}
-
 an_error_from_inside_takes_the_same_way() {
 	local before
 	configure policy add dnat --in wan1 --proto udp --dport 8099 --to 10.0.0.2:9 --set-mark 2

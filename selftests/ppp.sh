@@ -36,8 +36,6 @@ hang_up() {
 	comes_true "the line is gone" 10 no_link "$gw" ppp7
 }
 
-no_link() { ! ip -n "$1" link show "$2" 2>/dev/null; }
-
 by_a_line() {
 	call 198.51.100.7 || return
 	uplink 'ppp*' 198.51.100.7
@@ -54,8 +52,6 @@ by_a_line_with_offload() {
 	transfer_past "out" "$client" "$server" 198.51.100.1
 	transfer_past "in" "$server" "$client" 198.51.100.7
 }
-
-no_flows_at() { [[ $(fn --json flow list | jq "[.[] | select(.translated.\"src-addr\" == \"$1\")] | length") == 0 ]]; }
 
 a_new_call_gets_another_address() {
 	hang_up

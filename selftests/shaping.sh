@@ -77,7 +77,7 @@ transfers_are_whole() {
 # A packet's time is when it came, and what leaves has it as the time when to go. Who forwards has to forget it:
 # else fq holds the packet back, or drops it, as something of the far future.
 fq_sends_at_once() {
-	needs sch_fq || return
+	needs_scheduler sch_fq || return
 	hold when udp "$gw" -
 	is "wish for times" "$(agent set when timestamp 1)" ok
 	tc qdisc replace dev wan0 root fq
@@ -93,7 +93,7 @@ fq_sends_at_once() {
 # The control: fq does look at what is sent.
 fq_keeps_to_its_rate() {
 	local begin
-	needs sch_fq || return
+	needs_scheduler sch_fq || return
 	tc qdisc replace dev wan0 root fq maxrate 400kbit
 	begin=${EPOCHREALTIME/./}
 	past u 12 1400
@@ -104,7 +104,7 @@ fq_keeps_to_its_rate() {
 	agent close when >/dev/null
 }
 
-needs() { modprobe -q "$1" 2>/dev/null || at "$gw" tc qdisc add dev lo root fq 2>/dev/null || { skip "no $1"; return 1; }; }
+needs_scheduler() { modprobe -q "$1" 2>/dev/null || at "$gw" tc qdisc add dev lo root fq 2>/dev/null || { skip "no $1"; return 1; }; }
 
 modprobe -q ifb numifbs=0 2>/dev/null
 gateway_topology

@@ -44,8 +44,6 @@ carries() { # NAME
 	at_least "pass-local" "$(counter pass-local)" $((before + 5))
 }
 
-needs() { modprobe -q "$1" 2>/dev/null || [[ -d /sys/module/$1 ]] || { skip "no $2"; return 1; }; }
-
 gre() {
 	needs ip_gre "GRE" || return
 	works "tunnel" tunnel type gre

@@ -42,8 +42,6 @@ through_tunnel() {
 	ip -n "$server" link del "$1" 2>/dev/null
 }
 
-needs() { modprobe -q "$1" 2>/dev/null || [[ -d /sys/module/$1 ]] || { skip "no $2"; return 1; }; }
-
 gre() {
 	needs ip_gre "GRE" || return
 	works "tunnel" ip -n "$gw" link add gre7 type gre local 192.0.2.1 remote 192.0.2.2

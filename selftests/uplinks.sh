@@ -56,15 +56,10 @@ find_wan1() {
 	is "flows by wan0" "$(flows_at 192.0.2.1)" 0
 }
 
-flows_at() { fn --json flow list | jq "[.[] | select(.translated.\"src-addr\" == \"$1\")] | length"; }
 # Of UDP only, which ends by itself.
 udp_ends_at() {
-	comes_true "UDP at $1 ends" 30 no_udp_at "$1"
+	comes_true "UDP at $1 ends" 30 no_flows_at "$1" --proto udp
 }
-no_udp_at() {
-	[[ $(fn --json flow list --proto udp | jq "[.[] | select(.translated.\"src-addr\" == \"$1\")] | length") == 0 ]]
-}
-
 # The control: the same socket, and what is expected of a NAT.
 connection_tracking_recovers_within_a_packet() {
 	at "$gw" nft -f - <<-END

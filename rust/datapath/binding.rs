@@ -2,7 +2,7 @@
 
 //! The binding of an inside endpoint: the one it has, or a new one.
 
-use super::Hook;
+use super::{local, Hook};
 use crate::nat::addr::{Addr, Be16, V4};
 use crate::nat::hash::{folded, Key};
 use crate::nat::iface::Interface;
@@ -294,12 +294,7 @@ impl<'a> Request<'a> {
 
     /// Has the remote endpoint begun a flow with this port, by a destination policy?
     fn is_answered(&self, addr: V4, port: u16) -> bool {
-        let is_known = || {
-            let back = self.back_to(addr, port);
-            let back = back.in_zone(self.hook.context.zone_out());
-            self.hook.net.flow(&back, self.hook.rcu).is_some()
-        };
-        self.rules.has_destination() && is_known()
+        local::is_taken(self.hook, &self.back_to(addr, port))
     }
 
     /// The ports of an outside address that destination policies take, where answers come in: by the output,

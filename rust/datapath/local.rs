@@ -56,15 +56,11 @@ fn other_tuple(tuple: &Tuple<V4>, zone: Zone) -> Tuple<V4> {
     subject::portless(tuple.proto, tuple.src_addr, tuple.dst_addr).in_zone(zone)
 }
 
-/// Has the other end, from the very endpoint that the host sends this to, begun a flow that a destination
-/// policy led inside?
-pub(super) fn is_answer_taken(hook: &Hook<'_>, tuple: &Tuple<V4>) -> bool {
+/// POSTROUTING: has the other end begun a flow by a destination policy, to which this answer would belong?
+pub(super) fn is_taken(hook: &Hook<'_>, answer: &Tuple<V4>) -> bool {
     let rules = hook.net.rules(hook.rcu);
-    rules.is_some_and(Snapshot::has_destination)
-        && hook
-            .net
-            .flow(&tuple.reverse().in_zone(hook.context.zone_out()), hook.rcu)
-            .is_some()
+    let answer = || answer.in_zone(hook.context.zone_out());
+    rules.is_some_and(Snapshot::has_destination) && hook.flow(&answer()).is_some()
 }
 
 /// If there is no room for a flow, the packet leaves all the same.

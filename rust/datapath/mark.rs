@@ -22,11 +22,9 @@ pub(super) fn set(skb: &mut Skb, entry: &FlowEntry<V4>) {
 /// PREROUTING: a packet that has the addresses of `entry`, and is of it outside of VRFs.
 #[inline]
 pub(super) fn set_early(hook: &Hook<'_>, skb: &mut Skb, entry: &FlowEntry<V4>) {
-    if let Some(mark) = entry.set_mark() {
-        // Bridged packets, which have an extension, are nobody's business.
-        if hook.context.zone().is_default() && !skb.has_extensions() {
-            skb.set_mark(mark.of(skb.mark()));
-        }
+    // Bridged packets, which have an extension, are nobody's business.
+    if entry.set_mark().is_some() && hook.context.zone().is_default() && !skb.has_extensions() {
+        set(skb, entry);
     }
 }
 

@@ -129,7 +129,7 @@ fn let_in_by(hook: &Hook<'_>, skb: &mut Skb, packet: &Packet<V4>, flow: &Flow<V4
 /// Did PREROUTING translate the destination by a binding, without a flow?
 fn is_let_in(hook: &Hook<'_>, tuple: &Tuple<V4>) -> bool {
     let tuple = tuple.in_zone(hook.context.zone_out());
-    hook.context.input().is_some() && let_in_at(hook, hook.context.input(), &tuple).is_some()
+    let_in_at(hook, hook.context.input(), &tuple).is_some()
 }
 
 /// The outside endpoint of the binding that lets packets to the destination of `tuple` in, which is in the
@@ -286,7 +286,7 @@ fn is_outside_already(hook: &Hook<'_>, tuple: &Tuple<V4>, outside: Outside) -> b
                 .any_binding(Side::Outside, proto, src, hook.rcu, |binding| {
                     outside_zone(binding.realm()) == tuple.zone
                 });
-            held.is_none() && !local::is_answer_taken(hook, tuple)
+            held.is_none() && !local::is_taken(hook, &tuple.reverse())
                 || dev::has_listener(hook.context, &tuple.reverse(), hook.context.output())
         }
         _ => true,

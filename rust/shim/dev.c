@@ -92,7 +92,7 @@ static bool fastnat_borrows(const struct net_device *dev, __be32 addr)
 	if (!in_dev || rcu_access_pointer(in_dev->ifa_list) || !addr)
 		return false;
 	owner = __ip_dev_find(dev_net(dev), addr, false);
-	if (!owner || !(owner->flags & IFF_LOOPBACK || netif_is_l3_master(owner)))
+	if (!owner || !fastnat_shim_dev_is_internal(owner))
 		return false;
 	ifa = fastnat_ifa(owner, addr);
 	/* Not 127.0.0.1. */

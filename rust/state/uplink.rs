@@ -56,9 +56,7 @@ impl Loss {
             latest: AtomicU32::new(time::now().0),
         }
     }
-}
 
-impl Loss {
     /// Something has gone. Under the RTNL, so by one at a time.
     fn begin(&self, now: Instant) {
         let order = Ordering::Relaxed;

@@ -2,10 +2,7 @@
 
 //! Neighbours that come and go.
 
-use super::dev::unwire;
 use super::ffi;
-use crate::state::Net;
-use kernel::ffi::c_void;
 use kernel::prelude::*;
 
 /// Changes of neighbours are reported to `state` while this lives.
@@ -25,19 +22,4 @@ impl Drop for NeighbourNotifier {
         // SAFETY: Registered. This waits for calls that run.
         unsafe { ffi::fastnat_shim_neigh_notifier_unregister() };
     }
-}
-
-/// # Safety
-///
-/// `state` is what the slot of a live namespace holds, and is not null.
-#[no_mangle]
-unsafe extern "C" fn fastnat_rs_neigh_event(
-    state: *const c_void,
-    ifindex: u32,
-    addr: u32,
-    valid: bool,
-) {
-    // SAFETY: The caller's promise: the slot holds a `Net` for as long as the namespace lives.
-    let state = unsafe { &*state.cast::<Net>() };
-    state.neighbour_event(ifindex, unwire(addr), valid);
 }

@@ -8,7 +8,7 @@
 //!
 //! Unloading the module goes the same way for every namespace.
 
-use super::dev::Device;
+use super::dev::{unwire, Device};
 use super::ffi;
 use crate::state::Net;
 use core::ptr;
@@ -169,4 +169,19 @@ unsafe extern "C" fn fastnat_rs_dev_event(
             state.lro_device(&device.name(), device.index(), gone);
         }
     }
+}
+
+/// # Safety
+///
+/// `state` is what the slot of a live namespace holds, and is not null.
+#[no_mangle]
+unsafe extern "C" fn fastnat_rs_neigh_event(
+    state: *const c_void,
+    ifindex: u32,
+    addr: u32,
+    valid: bool,
+) {
+    // SAFETY: The caller's promise: the slot holds a `Net` for as long as the namespace lives.
+    let state = unsafe { &*state.cast::<Net>() };
+    state.neighbour_event(ifindex, unwire(addr), valid);
 }

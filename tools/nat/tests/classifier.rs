@@ -15,7 +15,7 @@ use fastnat_nat::nat::tuple::{Endpoint, Tuple, ICMP, TCP, UDP};
 use proptest::prelude::*;
 
 mod common;
-use common::{cases, ep, ifname, v4};
+use common::{anything, cases, ep, ifname, v4};
 
 // Few values for everything, so that policies overlap and packets hit them.
 
@@ -173,17 +173,7 @@ fn check(
 /// One is covered in each field, and in none by what is narrower there.
 #[test]
 fn covered_in_each_field() {
-    let any = Match {
-        src: Prefix::default(),
-        dst: Prefix::default(),
-        proto: 0,
-        sport: PortRange::ALL,
-        dport: PortRange::ALL,
-        in_iface: Interfaces::ANY,
-        out_iface: Interfaces::ANY,
-        mark: 0,
-        mark_mask: 0,
-    };
+    let any = anything();
     let prefix = Prefix::new(v4(0x0a00_0000), 8).unwrap();
     let ports = PortRange::new(80, 89).unwrap();
     let named = |text| Interfaces::named(ifname(text)).unwrap();
@@ -317,15 +307,9 @@ fn narrow(id: u32, addr: u32) -> Policy<V4> {
         priority: 0,
         action: Action::Dnat,
         matches: Match {
-            src: Prefix::default(),
             dst: Prefix::new(v4(addr), 32).unwrap(),
             proto: TCP,
-            sport: PortRange::ALL,
-            dport: PortRange::ALL,
-            in_iface: Interfaces::ANY,
-            out_iface: Interfaces::ANY,
-            mark: 0,
-            mark_mask: 0,
+            ..anything()
         },
     }
 }

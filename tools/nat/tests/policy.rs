@@ -13,7 +13,7 @@ use fastnat_nat::nat::tuple::{Tuple, ICMP, TCP, UDP};
 use proptest::prelude::*;
 
 mod common;
-use common::{ep, ifname, v4};
+use common::{anything, ep, ifname, v4};
 
 fn named(text: &str) -> Interfaces {
     Interfaces::named(ifname(text)).unwrap()
@@ -31,17 +31,7 @@ fn policy() -> Policy<fastnat_nat::nat::addr::V4> {
         id: 1,
         priority: 2,
         action: Action::Snat,
-        matches: Match {
-            src: Prefix::default(),
-            dst: Prefix::default(),
-            proto: 0,
-            sport: PortRange::ALL,
-            dport: PortRange::ALL,
-            in_iface: Interfaces::ANY,
-            out_iface: Interfaces::ANY,
-            mark: 0,
-            mark_mask: 0,
-        },
+        matches: anything(),
     }
 }
 

@@ -17,7 +17,7 @@ use std::cell::Cell;
 use std::convert::Infallible;
 
 mod common;
-use common::{cases, ifname, v4};
+use common::{anything, cases, ifname, v4};
 
 const NAMES: [&str; 4] = ["wan0", "wan1", "lan0", "w"];
 const TEXTS: [&str; 5] = ["wan0", "wan1", "wan*", "w*", "lan0"];
@@ -56,15 +56,12 @@ fn policy() -> impl Strategy<Value = Policy<V4>> {
             priority: 0,
             action: if exempt { Action::NoDnat } else { Action::Dnat },
             matches: Match {
-                src: Prefix::default(),
                 dst,
                 proto,
-                sport: PortRange::ALL,
                 dport,
                 in_iface,
-                out_iface: Interfaces::ANY,
-                mark: 0,
                 mark_mask,
+                ..anything()
             },
         },
     )
@@ -209,22 +206,11 @@ proptest! {
 /// An exposed host.
 #[test]
 fn policies_that_name_no_ports_reserve_none() {
-    let m = Match {
-        src: Prefix::default(),
-        dst: Prefix::default(),
-        proto: 0,
-        sport: PortRange::ALL,
-        dport: PortRange::ALL,
-        in_iface: Interfaces::ANY,
-        out_iface: Interfaces::ANY,
-        mark: 0,
-        mark_mask: 0,
-    };
     let policy = Policy {
         id: 0,
         priority: 0,
         action: Action::Dnat,
-        matches: m,
+        matches: anything(),
     };
     assert!(Kept::of(&[policy]).all.is_empty());
 }

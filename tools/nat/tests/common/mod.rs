@@ -5,8 +5,10 @@
 #![allow(dead_code)] // Every test file uses a part of it.
 
 pub use fastnat_fuzz::sums::*;
-use fastnat_nat::nat::addr::{Addr, Be16, V4};
-use fastnat_nat::nat::iface::{IfName, ANY_IFACE};
+use fastnat_nat::nat::addr::{Addr, Be16, Prefix, V4};
+use fastnat_nat::nat::iface::{IfName, Interfaces, ANY_IFACE};
+use fastnat_nat::nat::policy::Match;
+use fastnat_nat::nat::ports::PortRange;
 use fastnat_nat::nat::rewrite::{Checksum, Half};
 use fastnat_nat::nat::tuple::{Endpoint, Tuple, ICMP, TCP, UDP};
 use proptest::prelude::*;
@@ -33,6 +35,21 @@ pub fn ifname(text: &str) -> IfName {
     let mut name = ANY_IFACE;
     name[..text.len()].copy_from_slice(text.as_bytes());
     name
+}
+
+/// What matches everything.
+pub fn anything() -> Match<V4> {
+    Match {
+        src: Prefix::default(),
+        dst: Prefix::default(),
+        proto: 0,
+        sport: PortRange::ALL,
+        dport: PortRange::ALL,
+        in_iface: Interfaces::ANY,
+        out_iface: Interfaces::ANY,
+        mark: 0,
+        mark_mask: 0,
+    }
 }
 
 /// An IPv4 header, options included, and a payload; no checksums yet.
