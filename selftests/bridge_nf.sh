@@ -158,8 +158,10 @@ by() {
 	like "TCP by $1" "$(ask tcp "$client" - 192.0.2.2:80)" '^192\.0\.2\.1:'
 }
 
-# Both ports have theirs; a device on top, as keepalived has it, another one.
+# Both ports have theirs; a device on top, as keepalived has it, another one. What comes in by a port and is to
+# another, the kernel takes for its own only if the bridge has that address, too.
 other_link_layer_addresses_of_the_gateway() {
+	works "address" ip -n "$gw" link set br0 address "$(mac "$gw" p1)"
 	by "its own port" "$(mac "$gw" p0)"
 	by "another port" "$(mac "$gw" p1)"
 	works "macvlan" ip -n "$gw" link add mac0 link br0 type macvlan mode bridge
